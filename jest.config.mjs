@@ -1,0 +1,30 @@
+import { fileURLToPath } from 'node:url'
+
+const rootDir = fileURLToPath(new URL('.', import.meta.url))
+
+/** One project per kind of test, one jest run for all. */
+const project = (displayName, testMatch) => ({
+  displayName,
+  rootDir,
+  testMatch: testMatch.map((glob) => `<rootDir>/${glob}`),
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript', explicitResourceManagement: true }, target: 'es2024' }, module: { type: 'es6' } },
+    ],
+  },
+  modulePathIgnorePatterns: ['<rootDir>/.zerog/', '<rootDir>/.turbo/'],
+})
+
+export default {
+  rootDir,
+  maxWorkers: 2,
+  projects: [
+    project('unit', ['packages/*/src/**/*.test.ts', 'services/*/src/**/*.test.ts', 'tools/**/*.test.ts']),
+    project('integration', ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts']),
+    project('sim', ['tests/sim/**/*.test.ts']),
+    project('e2e', ['tests/e2e/**/*.test.ts']),
+  ],
+}
