@@ -83,7 +83,13 @@ if (Number(pinned.slice(1).split('.')[0]) < 24) {
 }
 
 const script = manifest.scripts[`x:${command}`]
-if (!script) fail(`unknown command ${command}; there are: ${Object.keys(manifest.scripts).filter((s) => s.startsWith('x:')).map((s) => s.slice(2)).join(', ')}.`)
+if (!script)
+  fail(
+    `unknown command ${command}; there are: ${Object.keys(manifest.scripts)
+      .filter((s) => s.startsWith('x:'))
+      .map((s) => s.slice(2))
+      .join(', ')}.`,
+  )
 // Signals reach the child through the process group; the launcher only waits for it.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})

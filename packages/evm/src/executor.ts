@@ -130,7 +130,9 @@ export type StateOverrides = Readonly<
 >
 
 /** geth's block overrides of eth_call. */
-export type BlockOverrides = Partial<Pick<BlockEnvironment, 'height' | 'timestampSeconds' | 'gasLimit' | 'baseFeePerGas' | 'beneficiary' | 'prevRandao'>>
+export type BlockOverrides = Partial<
+  Pick<BlockEnvironment, 'height' | 'timestampSeconds' | 'gasLimit' | 'baseFeePerGas' | 'beneficiary' | 'prevRandao'>
+>
 
 export type CallOptions = {
   readonly stateOverrides?: StateOverrides
@@ -167,7 +169,14 @@ export type CallFrame = {
 export type TracerConfig =
   | { readonly tracer: 'callTracer'; readonly onlyTopCall?: boolean; readonly withLog?: boolean }
   | { readonly tracer: 'prestateTracer'; readonly diffMode?: boolean }
-  | { readonly tracer: 'structLogger'; readonly enableMemory?: boolean; readonly disableStack?: boolean; readonly disableStorage?: boolean; readonly enableReturnData?: boolean; readonly limit?: number }
+  | {
+      readonly tracer: 'structLogger'
+      readonly enableMemory?: boolean
+      readonly disableStack?: boolean
+      readonly disableStorage?: boolean
+      readonly enableReturnData?: boolean
+      readonly limit?: number
+    }
   | { readonly tracer: '4byteTracer' }
   | { readonly tracer: 'noopTracer' }
 
@@ -184,7 +193,11 @@ export type AccountProof = {
 }
 
 /** Why a candidate cannot stand at this place of the block. */
-export type Refusal = { readonly transaction: Transaction; readonly reason: 'nonce_too_low' | 'nonce_too_high' | 'insufficient_funds' | 'fee_too_low' | 'gas_limit' | 'invalid'; readonly message: string }
+export type Refusal = {
+  readonly transaction: Transaction
+  readonly reason: 'nonce_too_low' | 'nonce_too_high' | 'insufficient_funds' | 'fee_too_low' | 'gas_limit' | 'invalid'
+  readonly message: string
+}
 
 /**
  * Execution behind one interface: `@ethereumjs/vm` implements it first and serves as oracle later.
@@ -206,7 +219,12 @@ export interface Executor {
   commit(block: ExecutedBlock): void
   call(stateRoot: Hex, environment: BlockEnvironment, request: CallRequest, options?: CallOptions): Promise<CallOutcome>
   /** The addresses and slots that a call touches, and its gas, until a fixed point. */
-  accessList(stateRoot: Hex, environment: BlockEnvironment, request: CallRequest, options?: CallOptions): Promise<{ readonly accessList: readonly AccessListItem[]; readonly gasUsed: bigint; readonly error?: string }>
+  accessList(
+    stateRoot: Hex,
+    environment: BlockEnvironment,
+    request: CallRequest,
+    options?: CallOptions,
+  ): Promise<{ readonly accessList: readonly AccessListItem[]; readonly gasUsed: bigint; readonly error?: string }>
   /** Executes `transactions` in order on `stateRoot` and traces each (or only index `only`). The results are geth's JSON. */
   trace(options: {
     readonly stateRoot: Hex
@@ -216,7 +234,13 @@ export interface Executor {
     readonly config: TracerConfig
     readonly signal?: AbortSignal
   }): Promise<readonly { readonly txHash: Hex; readonly result: unknown }[]>
-  traceCall(stateRoot: Hex, environment: BlockEnvironment, request: CallRequest, config: TracerConfig, options?: CallOptions): Promise<unknown>
+  traceCall(
+    stateRoot: Hex,
+    environment: BlockEnvironment,
+    request: CallRequest,
+    config: TracerConfig,
+    options?: CallOptions,
+  ): Promise<unknown>
   account(stateRoot: Hex, address: Hex): Promise<Account | undefined>
   code(stateRoot: Hex, address: Hex): Promise<Hex>
   storage(stateRoot: Hex, address: Hex, slot: Hex): Promise<Hex>
@@ -224,4 +248,9 @@ export interface Executor {
 }
 
 /** `genesis(network)` is data: who exists at height 0. */
-export type GenesisAllocation = Readonly<Record<Hex, { readonly balance: bigint; readonly nonce?: bigint; readonly code?: Hex; readonly storage?: Readonly<Record<Hex, Hex>> }>>
+export type GenesisAllocation = Readonly<
+  Record<
+    Hex,
+    { readonly balance: bigint; readonly nonce?: bigint; readonly code?: Hex; readonly storage?: Readonly<Record<Hex, Hex>> }
+  >
+>

@@ -36,7 +36,10 @@ export interface Bus {
   /** Resolves when the message is durable. The trace context is carried in the headers by the runtime's wrapper. */
   publish(message: Omit<BusMessage, 'headers'> & { readonly headers?: Readonly<Record<string, string>> }): Promise<void>
   /** A handler that resolves acknowledges; one that throws leads to a redelivery. */
-  subscribe(options: SubscribeOptions, handler: (delivery: BusDelivery, signal: AbortSignal) => Promise<void>): Promise<Subscription>
+  subscribe(
+    options: SubscribeOptions,
+    handler: (delivery: BusDelivery, signal: AbortSignal) => Promise<void>,
+  ): Promise<Subscription>
   /** Throws if the bus cannot be reached. */
   ping(): Promise<void>
   close(): Promise<void>

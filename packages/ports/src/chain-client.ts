@@ -32,7 +32,11 @@ export interface ChainClient {
   chainId(): Promise<bigint>
   head(): Promise<{ readonly height: bigint; readonly hash: Hex }>
   /** Every finalized block from `fromHeight` on, without gaps, also those without matching logs; reconnects and resumes by itself. */
-  watch(options: { readonly fromHeight: bigint; readonly filter?: LogFilter; readonly signal: AbortSignal }): AsyncIterable<FinalizedBlock>
+  watch(options: {
+    readonly fromHeight: bigint
+    readonly filter?: LogFilter
+    readonly signal: AbortSignal
+  }): AsyncIterable<FinalizedBlock>
   /** eth_call at a height (default: head). Throws TRANSACTION_REFUSED with the revert data in the metadata. */
   call(options: { readonly to: Hex; readonly data: Hex; readonly height?: bigint; readonly signal?: AbortSignal }): Promise<Hex>
   sendRawTransaction(raw: Hex): Promise<Hex>

@@ -8,5 +8,17 @@ export type { Lease, Leases } from './lease.ts'
 export type { LogFields, Logger } from './logger.ts'
 export type { Counter, Gauge, Histogram, InstrumentOptions, Labels, Meter } from './meter.ts'
 export type { Random } from './random.ts'
-export type { CallContext, CallOptions, Client, Endpoint, Handler, MessageCodec, RequestOf, ResponseOf, Rpc, RpcMethod, RpcService } from './rpc.ts'
+export type {
+  CallContext,
+  CallOptions,
+  Client,
+  Endpoint,
+  Handler,
+  MessageCodec,
+  RequestOf,
+  ResponseOf,
+  Rpc,
+  RpcMethod,
+  RpcService,
+} from './rpc.ts'
 export type { Migration, Sql, SqlSession, SqlValue } from './sql.ts'

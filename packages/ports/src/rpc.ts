@@ -55,9 +55,13 @@ export type CallOptions = {
 
 export type Client<S extends RpcService> = {
   readonly [K in keyof S['methods']]: (
-    request: S['methods'][K]['requestStream'] extends true ? AsyncIterable<RequestOf<S['methods'][K]>> : RequestOf<S['methods'][K]>,
+    request: S['methods'][K]['requestStream'] extends true
+      ? AsyncIterable<RequestOf<S['methods'][K]>>
+      : RequestOf<S['methods'][K]>,
     options?: CallOptions,
-  ) => S['methods'][K]['responseStream'] extends true ? AsyncIterable<ResponseOf<S['methods'][K]>> : Promise<ResponseOf<S['methods'][K]>>
+  ) => S['methods'][K]['responseStream'] extends true
+    ? AsyncIterable<ResponseOf<S['methods'][K]>>
+    : Promise<ResponseOf<S['methods'][K]>>
 }
 
 export interface Rpc {

@@ -1,4 +1,12 @@
-export type SqlValue = string | number | bigint | boolean | Uint8Array | Date | null | readonly (string | number | bigint | Uint8Array)[]
+export type SqlValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Uint8Array
+  | Date
+  | null
+  | readonly (string | number | bigint | Uint8Array)[]
 
 /** PostgreSQL. int8 columns come back as bigint, bytea as Uint8Array, timestamptz as Date. Repositories are built on this. */
 export interface SqlSession {
@@ -7,7 +15,10 @@ export interface SqlSession {
 
 export interface Sql extends SqlSession {
   /** Commits when `work` resolves (durable then), rolls back when it throws. Serialization failures are retried up to 5 times. */
-  transaction<T>(work: (session: SqlSession) => Promise<T>, options?: { readonly isolation?: 'read committed' | 'repeatable read' | 'serializable' }): Promise<T>
+  transaction<T>(
+    work: (session: SqlSession) => Promise<T>,
+    options?: { readonly isolation?: 'read committed' | 'repeatable read' | 'serializable' },
+  ): Promise<T>
   /** Applies the numbered forward migrations of one schema that are missing, under an advisory lock. */
   migrate(options: { readonly schema: string; readonly migrations: readonly Migration[] }): Promise<void>
   ping(): Promise<void>

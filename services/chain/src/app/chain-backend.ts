@@ -1,4 +1,15 @@
-import type { Account, AccountProof, BlockEnvironment, CallFrame, ExecutedBlock, Executor, Header, Log, Receipt, Transaction } from '@zerog/evm'
+import type {
+  Account,
+  AccountProof,
+  BlockEnvironment,
+  CallFrame,
+  ExecutedBlock,
+  Executor,
+  Header,
+  Log,
+  Receipt,
+  Transaction,
+} from '@zerog/evm'
 import type { Hex } from '@zerog/primitives'
 
 export type { Account, AccountProof, CallFrame, Header, Log, Receipt, Transaction }
@@ -10,7 +21,13 @@ export type StoredBlock = ExecutedBlock & {
   readonly sizeBytes: number
 }
 
-export type LocatedTransaction = { readonly transaction: Transaction; readonly receipt: Receipt; readonly block: StoredBlock; readonly index: number; readonly logIndexFirst: number }
+export type LocatedTransaction = {
+  readonly transaction: Transaction
+  readonly receipt: Receipt
+  readonly block: StoredBlock
+  readonly index: number
+  readonly logIndexFirst: number
+}
 
 /** Everything the JSON-RPC methods need; a validator and a chain-rpc replica both implement it. */
 export type ChainBackend = {
@@ -21,7 +38,11 @@ export type ChainBackend = {
   readonly blockByHash: (hash: Hex) => StoredBlock | undefined
   readonly transaction: (hash: Hex) => LocatedTransaction | undefined
   /** Bloom-filtered scan, ends included. */
-  readonly blocksWithLogs: (options: { readonly fromHeight: bigint; readonly toHeight: bigint; readonly mayMatch: (bloom: Hex) => boolean }) => Iterable<StoredBlock>
+  readonly blocksWithLogs: (options: {
+    readonly fromHeight: bigint
+    readonly toHeight: bigint
+    readonly mayMatch: (bloom: Hex) => boolean
+  }) => Iterable<StoredBlock>
   /** The environment in which a call on top of (`pending`) or inside (`latest`) a block runs. */
   readonly callEnvironment: (block: StoredBlock, tag: 'at' | 'pending') => BlockEnvironment
   /** The base fee of the block after `block`. */
@@ -40,7 +61,10 @@ export type ChainBackend = {
   readonly waitForHeight: (height: bigint, signal: AbortSignal) => Promise<void>
   /** Well-known development accounts that this node may sign for (31337 only), else empty. */
   readonly accounts: readonly Hex[]
-  readonly sign?: (address: Hex, payload: Uint8Array) => Promise<{ readonly r: bigint; readonly s: bigint; readonly yParity: 0 | 1 }>
+  readonly sign?: (
+    address: Hex,
+    payload: Uint8Array,
+  ) => Promise<{ readonly r: bigint; readonly s: bigint; readonly yParity: 0 | 1 }>
   /** Only in `--chain-only` devnets: revert, time travel, impersonation, setBalance, mining on request. */
   readonly dev?: DevControls
 }
