@@ -24,6 +24,7 @@ export default {
   projects: [
     project('unit', ['packages/*/src/**/*.test.ts', 'services/*/src/**/*.test.ts', 'tools/**/*.test.ts']),
     project('integration', ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts']),
+    project('checks', ['tests/checks/**/*.test.ts']),
     project('sim', ['tests/sim/**/*.test.ts']),
     project('e2e', ['tests/e2e/**/*.test.ts']),
   ],
