@@ -1,1 +1,8 @@
-export {}
+export { memoryBlobStore } from './blob-store/memory.ts'
+export { memoryBus } from './bus/memory.ts'
+export type { ObservedBus } from './bus/observed.ts'
+export { memoryCache } from './cache/memory.ts'
+export { systemClock } from './clock/system.ts'
+export { memoryKv } from './kv/memory.ts'
+export { type MemoryLeaseTable, memoryLeases, memoryLeaseTable } from './leases/memory.ts'
+export { cryptoRandom } from './random/crypto.ts'

@@ -1,0 +1,23 @@
+/** Every bound of the adapters in one place. */
+
+export const KV_KEY_BYTES_MAX = 511
+export const KV_VALUE_BYTES_MAX = 64 * 1024
+/** A table's name prefixes each of its keys; lmdb's own limit for a key is 1,978 bytes. */
+export const KV_TABLE_NAME_BYTES_MAX = 64
+
+export const BLOB_KEY_BYTES_MAX = 128
+export const BLOB_VALUE_BYTES_MAX = 4 * 1024 * 1024
+
+export const BUS_DATA_BYTES_MAX = 1_000_000
+/** Names and values together: with the data below NATS' default max_payload of 1,048,576. */
+export const BUS_HEADER_BYTES_MAX = 16 * 1024
+export const BUS_ID_CHARS_MAX = 200
+export const BUS_SUBJECT_CHARS_MAX = 200
+export const BUS_CONSUMER_CHARS_MAX = 100
+export const BUS_CONCURRENCY_MAX = 256
+export const BUS_DEDUPLICATION_MS = 2 * 60_000
+/** Undelivered messages of one consumer in memory; beyond it `publish` answers QUEUE_FULL. */
+export const BUS_MEMORY_QUEUE_MAX = 100_000
+
+/** Entries of the memory cache; the one used least recently goes first. */
+export const CACHE_ENTRIES_MAX = 100_000
