@@ -1,0 +1,4 @@
+import { referenceHasher, type TreeHasher } from './hasher.ts'
+
+/** The fastest hasher that is available synchronously. */
+export const defaultHasher: TreeHasher = referenceHasher
