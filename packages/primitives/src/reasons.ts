@@ -12,6 +12,7 @@ export const HTTP_STATUS = {
   DEADLINE_EXCEEDED: 504,
   INTERNAL: 500,
   DATA_LOSS: 500,
+  UNIMPLEMENTED: 501,
 } as const
 
 export type Status = keyof typeof HTTP_STATUS
@@ -40,6 +41,7 @@ export const REASONS = {
   DEADLINE_EXCEEDED: { status: 'DEADLINE_EXCEEDED' },
   CANCELLED: { status: 'ABORTED' },
   INTERNAL: { status: 'INTERNAL' },
+  UNIMPLEMENTED: { status: 'UNIMPLEMENTED' },
   TRANSACTION_REFUSED: { status: 'FAILED_PRECONDITION' },
   PROOF_INVALID: { status: 'INVALID_ARGUMENT' },
   VERIFICATION_FAILED: { status: 'DATA_LOSS' },
