@@ -1,0 +1,90 @@
+import { Readable } from 'node:stream'
+import type { Logger, Meter } from '@zerog/ports'
+import { ZerogError } from '@zerog/primitives'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Forward, ForwardedAnswer } from '../../app/forward.ts'
+import type { GatewayConfig } from '../../config.ts'
+import { errorBody } from '../../core/envelope.ts'
+import { toJsonRpcError } from '../../core/json-rpc-error.ts'
+
+/** POST / and POST /rpc: the Ethereum JSON-RPC. The body goes to the chain unread; only failures of the gateway are worded here. */
+export function registerJsonRpc(
+  app: FastifyInstance,
+  config: GatewayConfig,
+  deps: { readonly forward: Forward; readonly logger: Logger; readonly meter: Meter },
+): void {
+  const duration = deps.meter.histogram({
+    name: 'zerog_gateway_json_rpc_duration_seconds',
+    help: 'Time until the answer of a JSON-RPC body is complete.',
+    labels: ['outcome'],
+    buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
+  })
+
+  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const startedMs = performance.now()
+    const body = request.body instanceof Uint8Array ? request.body : new Uint8Array()
+    const gone = new AbortController()
+    reply.raw.once('close', () => gone.abort())
+    let outcome = 'ok'
+    try {
+      const answer = await deps.forward(body, {
+        signal: AbortSignal.any([gone.signal, AbortSignal.timeout(config.requestTimeoutMs)]),
+        timeoutMs: config.requestTimeoutMs,
+      })
+      return await sendAnswer(reply, answer)
+    } catch (error) {
+      outcome = 'refused'
+      const cause = timedOut(error) ? tooSlow(config.requestTimeoutMs) : error
+      if (!(cause instanceof ZerogError) || cause.status === 'INTERNAL') {
+        deps.logger.error('json_rpc_failed', { requestId: request.id, problem: String(error) })
+      }
+      // JSON-RPC faces say what went wrong in the body: clients read a status other than 200 as a broken transport.
+      return reply.type('application/json').send(errorBody(body, toJsonRpcError(cause, request.id)))
+    } finally {
+      duration.observe((performance.now() - startedMs) / 1000, { outcome })
+    }
+  }
+
+  for (const url of ['/', '/rpc']) app.post(url, { bodyLimit: config.rpcBodyBytesMax, errorHandler: jsonRpcRefusal }, handle)
+}
+
+/** What the framework refuses before the handler runs (size, rate) in the form that JSON-RPC clients read. */
+function jsonRpcRefusal(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const tooLarge = typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === 413
+  const cause = tooLarge ? new ZerogError('LIMIT_EXCEEDED', { message: 'the body is larger than this face accepts' }) : error
+  const status = tooLarge ? 413 : cause instanceof ZerogError && cause.status === 'RESOURCE_EXHAUSTED' ? 429 : 200
+  reply
+    .code(status)
+    .type('application/json')
+    .send(errorBody(new Uint8Array(), toJsonRpcError(cause, request.id)))
+}
+
+async function sendAnswer(reply: FastifyReply, answer: ForwardedAnswer): Promise<FastifyReply> {
+  reply.type('application/json')
+  const iterator = answer.chunks[Symbol.asyncIterator]()
+  const first = await iterator.next()
+  if (first.done) return reply.send('')
+  const second = await iterator.next()
+  // Nearly every answer is one chunk: it goes out with its length.
+  if (second.done) return reply.send(Buffer.from(first.value))
+  return reply.send(Readable.from(joined([first.value, second.value], iterator), { objectMode: false }))
+}
+
+async function* joined(head: readonly Uint8Array[], iterator: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* head
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value
+  } finally {
+    await iterator.return?.()
+  }
+}
+
+function timedOut(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError'
+}
+
+function tooSlow(limitMs: number): ZerogError {
+  return new ZerogError('DEADLINE_EXCEEDED', {
+    message: `the chain did not answer within ${limitMs} ms; ask for less (a smaller block range or batch) or raise ZEROG_GATEWAY_REQUEST_TIMEOUT_MS`,
+  })
+}

@@ -1,0 +1,94 @@
+/** What the gateway must know of a JSON-RPC body; the methods themselves belong to the chain. */
+export type Envelope = {
+  /** Where it must run: any instance may answer, or only the validator holds what it needs. */
+  readonly route: 'any' | 'validator'
+  /** Whether running it twice is the same as running it once. */
+  readonly idempotent: boolean
+}
+
+/** Filters live in the instance that made them, and nonces of node-signed transactions are counted in one place. */
+const VALIDATOR_METHODS = new Set([
+  'eth_newFilter',
+  'eth_newBlockFilter',
+  'eth_newPendingTransactionFilter',
+  'eth_getFilterChanges',
+  'eth_getFilterLogs',
+  'eth_uninstallFilter',
+  'eth_sendTransaction',
+  'eth_fillTransaction',
+])
+const DEVELOPMENT_PREFIXES = ['evm_', 'hardhat_', 'anvil_']
+/** Running these twice has another effect or answer than running them once. */
+const ONCE_METHODS = new Set([
+  'eth_sendTransaction',
+  'eth_sendRawTransaction',
+  'eth_sendRawTransactionSync',
+  'eth_getFilterChanges',
+  'eth_newFilter',
+  'eth_newBlockFilter',
+  'eth_newPendingTransactionFilter',
+  'eth_uninstallFilter',
+])
+
+/** Reads the methods of a request or batch. A body that is no JSON goes anywhere: the chain words that error. */
+export function readEnvelope(body: Uint8Array): Envelope {
+  const methods = callsOf(parse(body)).map(methodOf)
+  const development = methods.some((method) => DEVELOPMENT_PREFIXES.some((prefix) => method.startsWith(prefix)))
+  return {
+    route: development || methods.some((method) => VALIDATOR_METHODS.has(method)) ? 'validator' : 'any',
+    idempotent: !development && !methods.some((method) => ONCE_METHODS.has(method)),
+  }
+}
+
+export type JsonRpcError = { readonly code: number; readonly message: string; readonly data?: unknown }
+
+/**
+ * The answer when the gateway itself must refuse a body: one error per call, ids exactly as they were written (a 17-digit
+ * number keeps its digits). Notifications get no answer; a body that is no JSON gets one error with id null.
+ */
+export function errorBody(body: Uint8Array, error: JsonRpcError): string {
+  const parsed = parse(body, true)
+  const answers = callsOf(parsed)
+    .map(idOf)
+    .filter((id) => id !== undefined)
+    .map((id) => ({ jsonrpc: '2.0', id, error }))
+  if (Array.isArray(parsed) && answers.length > 0) return JSON.stringify(answers)
+  return JSON.stringify(answers[0] ?? { jsonrpc: '2.0', id: null, error })
+}
+
+/** JSON.parse hands the source text of a number to its reviver, and JSON.rawJSON prints it unchanged (ES2026, in V8 already). */
+type SourceReviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown
+const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON
+
+const keepIdText: SourceReviver = (key, value, context) =>
+  key === 'id' && typeof value === 'number' && context.source !== undefined ? rawJson(context.source) : value
+
+function parse(body: Uint8Array, keepIds = false): unknown {
+  const text = new TextDecoder().decode(body)
+  try {
+    // `as`: the library types do not know the third argument of a reviver yet.
+    return keepIds ? JSON.parse(text, keepIdText as (key: string, value: unknown) => unknown) : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function callsOf(parsed: unknown): readonly unknown[] {
+  return Array.isArray(parsed) ? parsed : [parsed]
+}
+
+function methodOf(call: unknown): string {
+  const method = typeof call === 'object' && call !== null && 'method' in call ? call.method : undefined
+  return typeof method === 'string' ? method : ''
+}
+
+function idOf(call: unknown): unknown {
+  if (typeof call !== 'object' || call === null) return null
+  if (!('id' in call)) return undefined
+  // An id is a string, a number or null; anything else is answered with null, as the standard asks for an unreadable id.
+  return typeof call.id === 'object' && call.id !== null && !isRawJson(call.id) ? null : call.id
+}
+
+function isRawJson(value: unknown): boolean {
+  return (JSON as unknown as { isRawJSON(value: unknown): boolean }).isRawJSON(value)
+}

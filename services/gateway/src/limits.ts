@@ -1,0 +1,18 @@
+/** Bounds of the public door. Those that operators may move are in config.ts; these are fixed. */
+export const LIMITS = {
+  /** How often the height and health of every chain instance is asked for, ms. */
+  headPollMs: 1_000,
+  /** An instance that does not answer is asked again after this time, doubling up to the second figure, ms. */
+  backoffMs: 250,
+  backoffMaxMs: 10_000,
+  /** Shared highest height: kept this long after the last reply, ms. */
+  heightTtlMs: 3_600_000,
+  /** WebSocket frames accepted but not yet taken by the replica; reading pauses above it. */
+  webSocketFramesQueued: 128,
+  /** A WebSocket whose peer answers no ping for two such periods is closed, ms. */
+  webSocketPingMs: 30_000,
+  /** Time for running requests to finish when the gateway drains, ms. */
+  drainMs: 10_000,
+  /** Characters of a request id that a caller may choose. */
+  requestIdLengthMax: 64,
+} as const

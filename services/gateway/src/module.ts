@@ -1,0 +1,98 @@
+import { defineModule, type ModuleContext } from '@zerog/runtime'
+import type { FastifyInstance } from 'fastify'
+import { registerJsonRpc } from './adapters/http/json-rpc.ts'
+import { listen } from './adapters/http/listen.ts'
+import { createHttpServer } from './adapters/http/server.ts'
+import { registerStatus } from './adapters/http/status.ts'
+import { serveWebSockets } from './adapters/http/web-socket.ts'
+import { createAdmission } from './app/admission.ts'
+import { type ChainInstances, createChainInstances } from './app/chain-instances.ts'
+import { createForward } from './app/forward.ts'
+import { createHeights, unstampedHeights } from './app/heights.ts'
+import { chainStatus, gatewayStatus, type LayerStatus } from './app/status.ts'
+import { type GatewayConfig, gatewayConfig } from './config.ts'
+import { LIMITS } from './limits.ts'
+import { ZEROG_VERSION } from './version.ts'
+
+/** The one public door of an installation. */
+export const gatewayModule = defineModule({
+  target: 'gateway',
+  dependsOn: ['chain-validator', 'chain-rpc', 'storage-gateway'],
+  config: gatewayConfig,
+  start: async (context) => {
+    const { config, logger, meter, clock } = context
+    const cache = await context.cache()
+    const heights = config.heightStamping
+      ? createHeights({ cache, logger, meter, chainId: context.network.chainId })
+      : unstampedHeights()
+    const instances = createChainInstances({ rpc: context.rpc, clock, logger, signal: context.signal })
+    const admit = createAdmission({ cache, logger, perSecondMax: config.rateLimitPerSecond })
+    const app = createHttpServer(config, { uuid: () => context.random.uuid(), admit })
+    registerJsonRpc(app, config, { forward: createForward({ instances, heights, meter }), logger, meter })
+    const layers = registerLayers(app, context)
+    let faces: Readonly<Record<string, string>> = {}
+    const status = () =>
+      gatewayStatus({
+        version: ZEROG_VERSION,
+        chainId: context.network.chainId,
+        instances,
+        heights,
+        faces: () => faces,
+        layers,
+      })
+    registerStatus(app, status)
+    const sockets = serveWebSockets(app.server, config, { instances, heights, clock, logger, meter, admit })
+    await instances.poll()
+    faces = facesOf(config, await listen(app, config))
+    logger.info('gateway_listening', faces)
+    let draining = false
+    return {
+      faces,
+      health: () => healthOf(instances, draining),
+      drain: async () => {
+        draining = true
+        sockets.drain()
+        await closeWithin(app, LIMITS.drainMs, context)
+      },
+      stop: () => closeWithin(app, LIMITS.drainMs, context),
+    }
+  },
+})
+
+/** Faces of the layers above the chain, and how to ask each for its state. */
+function registerLayers(
+  _app: FastifyInstance,
+  _context: ModuleContext<GatewayConfig>,
+): Readonly<Record<string, () => Promise<LayerStatus>>> {
+  return {}
+}
+
+function facesOf(config: GatewayConfig, listening: string): Readonly<Record<string, string>> {
+  const gatewayUrl = config.publicUrl === '' ? listening : config.publicUrl.replace(/\/$/, '')
+  return {
+    gatewayUrl,
+    rpcUrl: gatewayUrl,
+    wsUrl: gatewayUrl.replace(/^http/, 'ws'),
+  }
+}
+
+function healthOf(instances: ChainInstances, draining: boolean) {
+  const chain = chainStatus(instances)
+  return {
+    ready: chain.ready && !draining,
+    checks: [
+      { name: 'chain', ok: chain.ready, detail: chain.detail },
+      ...(draining ? [{ name: 'intake', ok: false, detail: 'draining' }] : []),
+    ],
+  }
+}
+
+/** Lets running requests finish; what is left after the limit is cut, so that a slow client cannot hold the stop. */
+async function closeWithin(app: FastifyInstance, limitMs: number, context: ModuleContext<GatewayConfig>): Promise<void> {
+  const cancel = context.clock.after(limitMs, () => {
+    context.logger.warn('gateway_drain_cut', { limitMs })
+    app.server.closeAllConnections()
+  })
+  await app.close()
+  cancel()
+}
