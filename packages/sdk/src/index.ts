@@ -1,1 +1,31 @@
-export {}
+export { createZerogClient, type ZerogActions, type ZerogClient, zerogActions } from './actions.ts'
+export {
+  type ChainStatus,
+  callContract,
+  getBalance,
+  getBlock,
+  getChainStatus,
+  getLogs,
+  getNonce,
+  getReceipt,
+  getTransaction,
+} from './chain/read.ts'
+export { addressOf, type SendOptions, type Sent, sendTransaction, waitForReceipt } from './chain/send.ts'
+export { type ClientOptions, type Context, createContext, type Signer } from './client.ts'
+export { ZerogError } from './errors.ts'
+export { type Endpoints, gatewayEndpoints, NETWORKS, type Network, zerogChain } from './networks.ts'
+export { type DownloadOptions, download, downloadBytes, stat } from './storage/download.ts'
+export { fileRoot } from './storage/hash.ts'
+export { type FileInfo, getFileInfo, getNodeStatus, type NodeStatus } from './storage/node-api.ts'
+export type { Source } from './storage/source.ts'
+export {
+  estimateUpload,
+  type Uploaded,
+  type UploadOptions,
+  type UploadPhase,
+  type UploadProgress,
+  upload,
+  waitForFinality,
+} from './storage/upload.ts'
+export { httpTransport } from './transport/http.ts'
+export type { Face, RpcRequest, Transport } from './transport/transport.ts'

@@ -1,0 +1,82 @@
+import type { Hash, Hex } from 'viem'
+import {
+  callContract,
+  getBalance,
+  getBlock,
+  getChainStatus,
+  getLogs,
+  getNonce,
+  getReceipt,
+  getTransaction,
+} from './chain/read.ts'
+import { type SendOptions, sendTransaction, waitForReceipt } from './chain/send.ts'
+import { type ClientOptions, type Context, createContext } from './client.ts'
+import { type DownloadOptions, download, downloadBytes, stat } from './storage/download.ts'
+import { fileRoot } from './storage/hash.ts'
+import { getNodeStatus } from './storage/node-api.ts'
+import type { Source } from './storage/source.ts'
+import { estimateUpload, type UploadOptions, upload, waitForFinality } from './storage/upload.ts'
+
+/** A context with every function of the SDK bound to it, by layer. */
+export type ZerogClient = Context & ZerogActions
+
+export type ZerogActions = {
+  readonly chain: ReturnType<typeof chainActions>
+  readonly storage: ReturnType<typeof storageActions>
+}
+
+/**
+ * A client of one network. The functions exist on their own too (`upload(client, source)`), for bundlers.
+ * @example
+ * const client = createZerogClient({ network: 'devnet', account: privateKeyToAccount(key) })
+ * const { root } = await client.storage.upload({ path: 'model.bin' })
+ */
+export function createZerogClient(options: ClientOptions = {}): ZerogClient {
+  const context = createContext(options)
+  return { ...context, ...actionsOf(context) }
+}
+
+/**
+ * Adds the layers to a viem client of the same network.
+ * @example const client = createPublicClient({ chain, transport: http() }).extend(zerogActions({ network: 'devnet' }))
+ */
+export function zerogActions(
+  options: ClientOptions = {},
+): (client: { readonly account?: unknown }) => { readonly zerog: ZerogClient } {
+  return (client) => {
+    const account = options.account ?? (client.account as ClientOptions['account']) // viem clients carry a viem account or none
+    return { zerog: createZerogClient({ ...options, ...(account === undefined ? {} : { account }) }) }
+  }
+}
+
+function actionsOf(context: Context): ZerogActions {
+  return { chain: chainActions(context), storage: storageActions(context) }
+}
+
+function chainActions(context: Context) {
+  return {
+    status: () => getChainStatus(context),
+    block: (id: bigint | Hash | 'latest') => getBlock(context, id),
+    transaction: (hash: Hash) => getTransaction(context, hash),
+    receipt: (hash: Hash) => getReceipt(context, hash),
+    balance: (address: Hex) => getBalance(context, address),
+    nonce: (address: Hex) => getNonce(context, address),
+    call: (call: Parameters<typeof callContract>[1]) => callContract(context, call),
+    logs: (filter: Parameters<typeof getLogs>[1]) => getLogs(context, filter),
+    send: (options: SendOptions) => sendTransaction(context, options),
+    waitForReceipt: (options: Parameters<typeof waitForReceipt>[1]) => waitForReceipt(context, options),
+  }
+}
+
+function storageActions(context: Context) {
+  return {
+    status: () => getNodeStatus(context),
+    root: (source: Source) => fileRoot(source),
+    estimate: (source: Source) => estimateUpload(context, source),
+    upload: (source: Source, options?: UploadOptions) => upload(context, source, options),
+    waitForFinality: (file: Parameters<typeof waitForFinality>[1]) => waitForFinality(context, file),
+    stat: (root: Hex) => stat(context, root),
+    download: (root: Hex, options?: DownloadOptions) => download(context, root, options),
+    downloadBytes: (root: Hex, options?: DownloadOptions) => downloadBytes(context, root, options),
+  }
+}
