@@ -1,1 +1,8 @@
 export { defineModule, type HealthReport, type ModuleContext, type RunningModule, type ServiceModule } from './module.ts'
+export { createHost, type RpcHost } from './rpc/host.ts'
+export { createInProcessNetwork, type InProcessNetwork } from './rpc/in-process.ts'
+export { createModuleRpc } from './rpc/module-rpc.ts'
+export { tracedBus } from './telemetry/bus.ts'
+export { silentLogger } from './telemetry/logger.ts'
+export { createMetrics, type Metrics } from './telemetry/meter.ts'
+export { createTracing, type Tracing } from './telemetry/tracing.ts'

@@ -1,0 +1,36 @@
+/** Every bound of the runtime in one place. */
+
+/** One encoded message, both transports and both directions. Bulk bytes go in chunks of at most 1 MiB. */
+export const MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+/** Encoded bytes that a stream may hold back per direction before its writer waits. */
+export const STREAM_WINDOW_BYTES = 4 * 1024 * 1024
+/** Messages that a stream may hold back per direction before its writer waits. */
+export const STREAM_WINDOW_MESSAGES = 64
+
+export const UNARY_TIMEOUT_MS = 10_000
+export const RETRIES_MAX = 3
+export const RETRY_BACKOFF_FIRST_MS = 50
+export const RETRY_BACKOFF_MAX_MS = 2_000
+
+/** `grpc-status-details-bin` before base64; HTTP/2 stacks commonly refuse headers above 8 KiB. */
+export const STATUS_DETAILS_BYTES_MAX = 16 * 1024
+export const STATUS_MESSAGE_CHARS_MAX = 1_024
+/** Keys and values of an error's metadata together; an entry that does not fit is left out and named in `omitted`. */
+export const STATUS_METADATA_CHARS_MAX = 4_096
+export const STATUS_METADATA_ENTRIES_MAX = 32
+export const RETRY_AFTER_MS_MAX = 3_600_000
+
+export const REQUEST_ID_CHARS_MAX = 64
+
+/** During drain, a stream without a message for this long is told to reconnect elsewhere. */
+export const DRAIN_STREAM_IDLE_MS = 250
+export const DRAIN_TIMEOUT_MS = 20_000
+
+/** Servers close connections of this age, so that clients find new replicas. */
+export const CONNECTION_AGE_MS_MAX = 30 * 60_000
+export const CONNECTION_AGE_GRACE_MS = 60_000
+export const KEEPALIVE_TIME_MS = 20_000
+export const KEEPALIVE_TIMEOUT_MS = 10_000
+export const CONCURRENT_STREAMS_MAX = 1_000
+/** Bytes in flight per HTTP/2 stream; 8 MiB doubled server-to-client throughput (docs/adr/0011). */
+export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024
