@@ -4,6 +4,12 @@ export const KV_KEY_BYTES_MAX = 511
 export const KV_VALUE_BYTES_MAX = 64 * 1024
 /** A table's name prefixes each of its keys; lmdb's own limit for a key is 1,978 bytes. */
 export const KV_TABLE_NAME_BYTES_MAX = 64
+/** Unflushed writes that are committed on the spot when the next write comes. */
+export const KV_COMMIT_BYTES = 8 * 1024 * 1024
+/** Unflushed writes while a commit runs; beyond it `write` answers QUEUE_FULL. */
+export const KV_OVERLAY_BYTES_MAX = 64 * 1024 * 1024
+/** A store up to this size is verified at each start (about 0.3 s), a larger one after an unclean stop. */
+export const KV_VERIFY_ALWAYS_BYTES = 256 * 1024 * 1024
 
 export const BLOB_KEY_BYTES_MAX = 128
 export const BLOB_VALUE_BYTES_MAX = 4 * 1024 * 1024

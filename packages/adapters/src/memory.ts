@@ -1,0 +1,11 @@
+/** What needs no native library and no server: the models, and the rules that every adapter of a port shares. For simulations and tests. */
+export { memoryBlobStore } from './blob-store/memory.ts'
+export { assertBlob, assertBlobKey, type BlobRange, checkBlobRange, otherBytesUnderKey } from './blob-store/rules.ts'
+export { memoryBus } from './bus/memory.ts'
+export type { ObservedBus } from './bus/observed.ts'
+export { checkPublication, checkTerms, redeliveryDelayMs, subjectMatches } from './bus/rules.ts'
+export { memoryCache } from './cache/memory.ts'
+export { memoryKv } from './kv/memory.ts'
+export { assertKey, assertRange, assertTable, assertWrite } from './kv/rules.ts'
+export { type MemoryLeaseTable, memoryLeases, memoryLeaseTable } from './leases/memory.ts'
+export { fromSortKey, lowerBound, toSortKey } from './sorted-bytes.ts'
