@@ -43,6 +43,8 @@ export const gatewayModule = defineModule({
     registerStatus(app, status)
     const sockets = serveWebSockets(app.server, config, { instances, heights, clock, logger, meter, admit })
     await instances.poll()
+    // Nothing that was ever shown is above the highest head, so a gateway that restarts without its cache keeps the promise.
+    for (const { height } of instances.list()) await heights.shown(height)
     faces = facesOf(config, await listen(app, config))
     logger.info('gateway_listening', faces)
     let draining = false

@@ -1,3 +1,4 @@
-import manifest from '../package.json' with { type: 'json' }
+import { readFileSync } from 'node:fs'
 
-export const ZEROG_VERSION: string = manifest.version
+/** Version of this installation, out of the package manifest. */
+export const ZEROG_VERSION: string = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
