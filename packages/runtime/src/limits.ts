@@ -34,3 +34,9 @@ export const KEEPALIVE_TIMEOUT_MS = 10_000
 export const CONCURRENT_STREAMS_MAX = 1_000
 /** Bytes in flight per HTTP/2 stream; 8 MiB doubled server-to-client throughput (docs/adr/0011). */
 export const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024
+
+export const AUTHORITY_VALIDITY_DAYS = 3_650
+export const IDENTITY_VALIDITY_DAYS = 90
+export const CLOCK_SKEW_MS = 5 * 60_000
+/** How often the certificate files are looked at for a rotation. */
+export const CERTIFICATE_POLL_MS = 30_000
