@@ -1,1 +1,25 @@
-export {}
+import { demoToken } from './artifacts/demo-token.ts'
+import { flow } from './artifacts/flow.ts'
+import { greeter } from './artifacts/greeter.ts'
+import { market } from './artifacts/market.ts'
+
+export { addresses, DEVNET_CHAIN_ID, type NetworkAddresses, PREDEPLOY_ADDRESSES, SYSTEM_ADDRESSES } from './addresses.ts'
+export { DEVELOPMENT_ACCOUNT_COUNT, DEVELOPMENT_MNEMONIC, type DevelopmentAccount, developmentAccounts } from './development.ts'
+export {
+  DEVELOPMENT_BALANCE_WEI,
+  type GenesisAccount,
+  type GenesisAllocation,
+  type GenesisOptions,
+  genesisAllocation,
+  STORAGE_DEFAULTS,
+  type StorageParameters,
+} from './genesis.ts'
+
+/** ABIs as viem infers types from. */
+export const flowAbi = flow.abi
+export const marketAbi = market.abi
+export const greeterAbi = greeter.abi
+export const demoTokenAbi = demoToken.abi
+
+/** ABI, creation and runtime code, storage layout. */
+export const artifacts = { demoToken, flow, greeter, market } as const

@@ -1,0 +1,95 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export type Artifact = {
+  readonly abi: readonly unknown[]
+  readonly bytecode: string
+  readonly deployedBytecode: string
+  /** Where value-type state lives, `struct.member` flattened: slot number, byte offset from the right, size in bytes. */
+  readonly storage: Readonly<Record<string, { readonly slot: number; readonly offset: number; readonly bytes: number }>>
+}
+
+type SolcOutput = {
+  errors?: { severity: string; formattedMessage: string }[]
+  contracts?: Record<string, Record<string, SolcContract>>
+}
+type SolcContract = {
+  abi: unknown[]
+  evm: { bytecode: { object: string }; deployedBytecode: { object: string } }
+  storageLayout: { storage: SolcVariable[]; types: Record<string, SolcType> | null }
+}
+type SolcVariable = { label: string; offset: number; slot: string; type: string }
+type SolcType = { encoding: string; label: string; numberOfBytes: string; members?: SolcVariable[]; base?: string }
+
+/** The package's own sources, `storage/Flow.sol` by path below `solidity/`. */
+export const SOLIDITY_FOLDER = fileURLToPath(new URL('../solidity', import.meta.url))
+
+/** Solidity files below `folder`, by path with forward slashes. */
+export function readSources(folder: string): Record<string, string> {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.sol'))
+  return Object.fromEntries(
+    names.sort().map((name) => [relative('.', name).split(sep).join('/'), readFileSync(join(folder, name), 'utf8')]),
+  )
+}
+
+/**
+ * Compiles with the settings of every checked-in artifact. No metadata is appended, so equal sources give equal bytes on every
+ * machine. Throws the compiler's own messages; a warning is an error.
+ */
+export function compile(sources: Record<string, string>): Record<string, Artifact> {
+  const input = {
+    language: 'Solidity',
+    sources: Object.fromEntries(Object.entries(sources).map(([path, content]) => [path, { content }])),
+    settings: {
+      viaIR: true,
+      optimizer: { enabled: true, runs: 100_000 },
+      evmVersion: 'prague',
+      metadata: { appendCBOR: false, bytecodeHash: 'none' },
+      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'storageLayout'] } },
+    },
+  }
+  const output = JSON.parse(loadSolc().compile(JSON.stringify(input))) as SolcOutput
+  const problems = (output.errors ?? []).filter(({ severity }) => severity !== 'info')
+  if (problems.length > 0) throw new Error(problems.map((problem) => problem.formattedMessage).join('\n'))
+  const artifacts: Record<string, Artifact> = {}
+  for (const contracts of Object.values(output.contracts ?? {})) {
+    for (const [name, contract] of Object.entries(contracts)) {
+      if (isDeployable(contract)) artifacts[name] = artifactOf(contract)
+    }
+  }
+  return artifacts
+}
+
+/** Interfaces have no code, libraries of internal functions nothing to call. */
+function isDeployable({ abi, evm }: SolcContract): boolean {
+  return evm.bytecode.object.length > 0 && (abi as { type: string }[]).some(({ type }) => type === 'function')
+}
+
+function artifactOf({ abi, evm, storageLayout }: SolcContract): Artifact {
+  return {
+    abi,
+    bytecode: `0x${evm.bytecode.object}`,
+    deployedBytecode: `0x${evm.deployedBytecode.object}`,
+    storage: Object.fromEntries(storageLayout.storage.flatMap((variable) => flatten(variable, storageLayout.types ?? {}, '', 0))),
+  }
+}
+
+function flatten(
+  variable: SolcVariable,
+  types: Record<string, SolcType>,
+  prefix: string,
+  baseSlot: number,
+): [string, Artifact['storage'][string]][] {
+  const type = types[variable.type] as SolcType // solc describes every type that it names
+  const slot = baseSlot + Number(variable.slot)
+  const name = `${prefix}${variable.label}`
+  if (type.members !== undefined) return type.members.flatMap((member) => flatten(member, types, `${name}.`, slot))
+  const isValue = type.encoding === 'inplace' && type.base === undefined
+  return isValue ? [[name, { slot, offset: variable.offset, bytes: Number(type.numberOfBytes) }]] : []
+}
+
+function loadSolc(): { compile(input: string): string } {
+  return createRequire(import.meta.url)('solc') as { compile(input: string): string } // plain JavaScript, no types
+}
