@@ -56,7 +56,8 @@ export type Authorization = {
   readonly chainId: bigint
   readonly address: Hex
   readonly nonce: bigint
-  readonly yParity: 0 | 1
+  /** 0 to 255 decode; other values than 0 and 1 make the tuple invalid, not the transaction (EIP-7702). */
+  readonly yParity: number
   readonly r: bigint
   readonly s: bigint
 }

@@ -1,1 +1,26 @@
+export {
+  type DecodedBlock,
+  decodeBlock,
+  decodeHeader,
+  encodeBlock,
+  encodeHeader,
+  encodeReceipt,
+  headerHash,
+  packReceipts,
+  receiptsRoot,
+  transactionsRoot,
+  unpackReceipts,
+} from './codec/block.ts'
+export { addToBloom, bloomMayContain, emptyBloom, logsBloom } from './codec/bloom.ts'
+export { keccak256, keccakHex } from './codec/keccak.ts'
+export { type RlpItem, rlpDecode, rlpEncode, rlpInteger, toBytes, toInteger, toList } from './codec/rlp.ts'
+export { curveEngine, privateKeyAddress, recoverAddress, signHash } from './codec/signature.ts'
+export { authorizationHash, createAddress, createAddress2, decodeTransaction } from './codec/transaction.ts'
+export { intrinsicGas } from './engine/gas.ts'
+export { BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS, SYSTEM_ADDRESS, SYSTEM_CONTRACTS } from './engine/system-contracts.ts'
+export { delegationOf } from './engine/transition.ts'
+export { createEthereumjsExecutor, type EthereumjsExecutorOptions } from './ethereumjs-executor.ts'
 export type * from './executor.ts'
+export { type BaseFeePolicy, DEVNET_BASE_FEE, environmentOf, FIXED_FIELDS, nextBaseFee, validateHeader } from './header-rules.ts'
+export { CODE_BYTES_MAX, INITCODE_BYTES_MAX, TRANSACTION_BYTES_MAX } from './limits.ts'
+export { EMPTY_ROOT, verifyTrieProof } from './trie/trie.ts'

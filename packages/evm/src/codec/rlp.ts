@@ -1,0 +1,143 @@
+import { ZerogError } from '@zerog/primitives'
+
+/** A byte string or a list, as Ethereum's RLP knows them. */
+export type RlpItem = Uint8Array | readonly RlpItem[]
+
+/** Lists inside lists deeper than this are refused: nothing in the protocol comes near it. */
+const DEPTH_MAX = 16
+
+/** RLP of a byte string or a nested list (yellow paper, appendix B). */
+export function rlpEncode(item: RlpItem): Uint8Array {
+  const out = new Uint8Array(encodedLength(item))
+  write(item, out, 0)
+  return out
+}
+
+/** The one item that `input` holds. Throws INVALID_ARGUMENT for trailing bytes and everything that is not canonical. */
+export function rlpDecode(input: Uint8Array): RlpItem {
+  const [item, end] = read(input, 0, input.length, 0)
+  if (end !== input.length) throw malformed(`${input.length - end} bytes after the end`)
+  return item
+}
+
+/** Big-endian without leading zeros; empty for 0. */
+export function rlpInteger(value: bigint): Uint8Array {
+  if (value === 0n) return EMPTY
+  let hex = value.toString(16)
+  if (hex.length % 2 === 1) hex = `0${hex}`
+  return new Uint8Array(Buffer.from(hex, 'hex'))
+}
+
+/** Reads what `rlpInteger` wrote: no leading zero, at most `bytesMax` bytes. */
+export function toInteger(item: RlpItem | undefined, name: string, bytesMax: number): bigint {
+  const bytes = toBytes(item, name)
+  if (bytes.length > bytesMax) throw malformed(`${name} is longer than ${bytesMax} bytes`)
+  if (bytes.length === 0) return 0n
+  if (bytes[0] === 0) throw malformed(`${name} has a leading zero`)
+  return BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')}`)
+}
+
+export function toBytes(item: RlpItem | undefined, name: string, length?: number): Uint8Array {
+  if (!(item instanceof Uint8Array)) throw malformed(`${name} is not a byte string`)
+  if (length !== undefined && item.length !== length) throw malformed(`${name} is ${item.length} bytes, not ${length}`)
+  return item
+}
+
+export function toList(item: RlpItem | undefined, name: string, length?: number): readonly RlpItem[] {
+  if (item === undefined || item instanceof Uint8Array) throw malformed(`${name} is not a list`)
+  if (length !== undefined && item.length !== length) throw malformed(`${name} has ${item.length} items, not ${length}`)
+  return item
+}
+
+const EMPTY = new Uint8Array(0)
+
+function malformed(problem: string): ZerogError {
+  return new ZerogError('INVALID_ARGUMENT', { message: `rlp: ${problem}` })
+}
+
+function payloadLength(item: readonly RlpItem[]): number {
+  let length = 0
+  for (const part of item) length += encodedLength(part)
+  return length
+}
+
+function headLength(payload: number): number {
+  return payload < 56 ? 1 : payload < 0x100 ? 2 : payload < 0x10000 ? 3 : payload < 0x1000000 ? 4 : 5
+}
+
+function encodedLength(item: RlpItem): number {
+  if (item instanceof Uint8Array) {
+    if (item.length === 1 && (item[0] as number) < 0x80) return 1
+    return headLength(item.length) + item.length
+  }
+  const payload = payloadLength(item)
+  return headLength(payload) + payload
+}
+
+function writeHead(base: number, payload: number, out: Uint8Array, offset: number): number {
+  const length = headLength(payload)
+  if (length === 1) {
+    out[offset] = base + payload
+    return offset + 1
+  }
+  out[offset] = base + 55 + length - 1
+  let rest = payload
+  for (let index = length - 1; index >= 1; index--) {
+    out[offset + index] = rest & 0xff
+    rest = Math.floor(rest / 256)
+  }
+  return offset + length
+}
+
+function write(item: RlpItem, out: Uint8Array, start: number): number {
+  if (item instanceof Uint8Array) {
+    if (item.length === 1 && (item[0] as number) < 0x80) {
+      out[start] = item[0] as number
+      return start + 1
+    }
+    const offset = writeHead(0x80, item.length, out, start)
+    out.set(item, offset)
+    return offset + item.length
+  }
+  let offset = writeHead(0xc0, payloadLength(item), out, start)
+  for (const part of item) offset = write(part, out, offset)
+  return offset
+}
+
+function longLength(input: Uint8Array, offset: number, bytes: number, end: number): number {
+  if (bytes > 4) throw malformed('a length of more than 4 bytes')
+  if (offset + bytes > end) throw malformed('ends within a length')
+  if (input[offset] === 0) throw malformed('a length with a leading zero')
+  let length = 0
+  for (let index = 0; index < bytes; index++) length = length * 256 + (input[offset + index] as number)
+  if (length < 56) throw malformed('a long length below 56')
+  return length
+}
+
+function read(input: Uint8Array, offset: number, end: number, depth: number): readonly [RlpItem, number] {
+  if (offset >= end) throw malformed('ends before an item')
+  const head = input[offset] as number
+  if (head < 0x80) return [input.subarray(offset, offset + 1), offset + 1]
+  const list = head >= 0xc0
+  const short = head - (list ? 0xc0 : 0x80)
+  let from = offset + 1
+  let length = short
+  if (short >= 56) {
+    length = longLength(input, from, short - 55, end)
+    from += short - 55
+  }
+  const to = from + length
+  if (to > end) throw malformed('ends within an item')
+  if (!list) {
+    if (length === 1 && (input[from] as number) < 0x80) throw malformed('a single byte below 0x80 with a head')
+    return [input.subarray(from, to), to]
+  }
+  if (depth >= DEPTH_MAX) throw malformed(`lists deeper than ${DEPTH_MAX}`)
+  const items: RlpItem[] = []
+  while (from < to) {
+    const [item, next] = read(input, from, to, depth + 1)
+    items.push(item)
+    from = next
+  }
+  return [items, to]
+}

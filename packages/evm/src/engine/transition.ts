@@ -1,0 +1,344 @@
+import type { EVMResult } from '@ethereumjs/evm'
+import { Address } from '@ethereumjs/util'
+import { equalBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
+import { recoverAddress } from '../codec/signature.ts'
+import { authorizationHash, createAddress } from '../codec/transaction.ts'
+import type { AccessListItem, Authorization, BlockEnvironment, Log, Refusal } from '../executor.ts'
+import { INITCODE_BYTES_MAX } from '../limits.ts'
+import { EMPTY_CODE_HASH, NEW_ACCOUNT, stateKey, type WorldState } from '../state/world-state.ts'
+import { type Engine, toAddress } from './engine.ts'
+import { errorText } from './error-text.ts'
+import { AUTHORIZATION_REFUND, intrinsicGas } from './gas.ts'
+
+/** What a transaction or a call asks of the state transition. */
+export type MessageRequest = {
+  readonly from: Hex
+  readonly to: Hex | null
+  readonly nonce: bigint
+  readonly gasLimit: bigint
+  readonly value: bigint
+  readonly data: Uint8Array
+  readonly maxFeePerGas: bigint
+  readonly maxPriorityFeePerGas: bigint
+  readonly accessList: readonly AccessListItem[]
+  /** undefined: not a type-4 transaction. */
+  readonly authorizations: readonly Authorization[] | undefined
+  readonly chainId: bigint
+}
+
+export type TransitionMode = {
+  /** `eth_call` skips the checks of nonce and sender code, and of the base fee when no fee is given (as geth does). */
+  readonly kind: 'transaction' | 'call'
+  /** Transfers without code are moved without the interpreter; a tracer must see them. */
+  readonly traced: boolean
+  /** Called with the addresses and slots that were touched beside those warm from the start (EIP-2930). */
+  readonly onAccessList?: (accesses: AccessListItem[]) => void
+}
+
+export type Applied = {
+  readonly status: 0 | 1
+  readonly gasUsed: bigint
+  /** Before refunds and the floor. */
+  readonly gasSpent: bigint
+  readonly effectiveGasPrice: bigint
+  readonly output: Uint8Array
+  /** geth's text. */
+  readonly error: string | undefined
+  readonly logs: readonly Log[]
+  readonly contractAddress: Hex | null
+}
+
+/** Why a message cannot run at all: nothing was changed. */
+export type Rejected = { readonly rejected: Refusal['reason']; readonly message: string }
+
+/**
+ * The state transition of one message under Prague rules (yellow paper 6; EIP-1559, 2930, 3529, 3607, 3651, 3860, 6780, 7623,
+ * 7702), in geth's order of checks and with its words. Leaves the changes in the engine's state.
+ */
+export async function applyMessage(
+  engine: Engine,
+  request: MessageRequest,
+  environment: BlockEnvironment,
+  mode: TransitionMode,
+): Promise<Applied | Rejected> {
+  const { state } = engine
+  const sender = stateKey(request.from)
+  const rejected = check(state, request, environment, mode)
+  if (rejected !== undefined) return rejected
+  const account = state.account(sender) ?? NEW_ACCOUNT
+  const creation = request.to === null
+  const { accessList, authorizations, data, gasLimit, value } = request
+  const { intrinsic, floor } = intrinsicGas({ data, creation, accessList, authorizationCount: authorizations?.length ?? 0 })
+  if (gasLimit < intrinsic) {
+    return { rejected: 'invalid', message: `intrinsic gas too low: have ${gasLimit}, want ${intrinsic}` }
+  }
+  if (gasLimit < floor) {
+    return { rejected: 'invalid', message: `insufficient gas for floor data gas cost: have ${gasLimit}, want ${floor}` }
+  }
+  const effectiveGasPrice = gasPrice(request, environment)
+  const upfront = gasLimit * effectiveGasPrice
+  if (account.balance - upfront < value) {
+    return { rejected: 'insufficient_funds', message: `insufficient funds for transfer: address ${request.from}` }
+  }
+  if (creation && data.length > INITCODE_BYTES_MAX) {
+    return { rejected: 'invalid', message: `max initcode size exceeded: code size ${data.length} limit ${INITCODE_BYTES_MAX}` }
+  }
+  state.checkpoint()
+  state.putAccount(sender, { ...account, balance: account.balance - upfront, nonce: account.nonce + 1n })
+  const authorizationRefund = authorize(engine, request)
+  if (mode.onAccessList !== undefined) engine.evm.journal.startReportingAccessList()
+  const ran = isPlainTransfer(engine, request, mode)
+    ? transfer(state, request)
+    : await execute(engine, request, { effectiveGasPrice, gas: gasLimit - intrinsic })
+  const gasSpent = intrinsic + ran.gasUsed
+  const refundMax = gasSpent / 5n
+  const refund = ran.refund + authorizationRefund
+  const refunded = gasSpent - smaller(refund, refundMax)
+  const gasUsed = refunded > floor ? refunded : floor
+  const after = state.account(sender) ?? NEW_ACCOUNT
+  state.putAccount(sender, { ...after, balance: after.balance + (gasLimit - gasUsed) * effectiveGasPrice })
+  mode.onAccessList?.(reportedAccesses(engine))
+  payTip(engine, environment, gasUsed * (effectiveGasPrice - feeBase(environment, effectiveGasPrice)))
+  for (const destroyed of ran.destroyed) state.deleteAccount(destroyed)
+  await engine.evm.journal.cleanup()
+  state.commit()
+  state.endTransaction()
+  return {
+    status: ran.error === undefined ? 1 : 0,
+    gasUsed,
+    gasSpent: gasSpent < floor ? floor : gasSpent,
+    effectiveGasPrice,
+    output: ran.output,
+    error: ran.error,
+    logs: ran.logs,
+    contractAddress: creation ? toHex(createAddress(fromHex(request.from), account.nonce)) : null,
+  }
+}
+
+type Ran = {
+  readonly gasUsed: bigint
+  readonly refund: bigint
+  readonly output: Uint8Array
+  readonly error: string | undefined
+  readonly logs: readonly Log[]
+  /** Accounts to delete (EIP-6780). */
+  readonly destroyed: readonly string[]
+}
+
+const NOTHING = new Uint8Array(0)
+const U64_MAX = (1n << 64n) - 1n
+
+function smaller(a: bigint, b: bigint): bigint {
+  if (a < b) return a
+  return b
+}
+
+/** A call without any fee runs as if the base fee were zero. */
+function feeBase(environment: BlockEnvironment, effectiveGasPrice: bigint): bigint {
+  return effectiveGasPrice === 0n ? 0n : environment.baseFeePerGas
+}
+
+function gasPrice(request: MessageRequest, environment: BlockEnvironment): bigint {
+  const { maxFeePerGas, maxPriorityFeePerGas } = request
+  if (maxFeePerGas === 0n) return 0n
+  const wanted = environment.baseFeePerGas + maxPriorityFeePerGas
+  return smaller(wanted, maxFeePerGas)
+}
+
+function check(
+  state: WorldState,
+  request: MessageRequest,
+  environment: BlockEnvironment,
+  mode: TransitionMode,
+): Rejected | undefined {
+  const { from, nonce, maxFeePerGas, maxPriorityFeePerGas } = request
+  const account = state.account(stateKey(from)) ?? NEW_ACCOUNT
+  if (mode.kind === 'transaction') {
+    if (nonce < account.nonce) {
+      return { rejected: 'nonce_too_low', message: `nonce too low: address ${from}, tx: ${nonce} state: ${account.nonce}` }
+    }
+    if (nonce > account.nonce) {
+      return { rejected: 'nonce_too_high', message: `nonce too high: address ${from}, tx: ${nonce} state: ${account.nonce}` }
+    }
+    if (account.nonce === U64_MAX)
+      return { rejected: 'invalid', message: `nonce has max value: address ${from}, nonce: ${nonce}` }
+    if (account.codeHash !== EMPTY_CODE_HASH && delegationOf(state.code(account.codeHash)) === undefined) {
+      return { rejected: 'invalid', message: `sender not an eoa: address ${from}, codehash: ${toHex(account.codeHash)}` }
+    }
+  }
+  if (mode.kind === 'transaction' || maxFeePerGas > 0n || maxPriorityFeePerGas > 0n) {
+    if (maxPriorityFeePerGas > maxFeePerGas) {
+      return {
+        rejected: 'invalid',
+        message: `max priority fee per gas higher than max fee per gas: address ${from}, maxPriorityFeePerGas: ${maxPriorityFeePerGas}, maxFeePerGas: ${maxFeePerGas}`,
+      }
+    }
+    if (maxFeePerGas < environment.baseFeePerGas) {
+      return {
+        rejected: 'fee_too_low',
+        message: `max fee per gas less than block base fee: address ${from}, maxFeePerGas: ${maxFeePerGas}, baseFee: ${environment.baseFeePerGas}`,
+      }
+    }
+  }
+  if (request.authorizations !== undefined) {
+    if (request.to === null) {
+      return { rejected: 'invalid', message: `EIP-7702 transaction cannot be used to create contract (sender ${from})` }
+    }
+    if (request.authorizations.length === 0) {
+      return { rejected: 'invalid', message: `EIP-7702 transaction with empty auth list (sender ${from})` }
+    }
+  }
+  const cost = request.gasLimit * maxFeePerGas + request.value
+  if (account.balance < cost) {
+    return {
+      rejected: 'insufficient_funds',
+      message: `insufficient funds for gas * price + value: address ${from} have ${account.balance} want ${cost}`,
+    }
+  }
+  return undefined
+}
+
+/** The address that an EIP-7702 designator points to. */
+export function delegationOf(code: Uint8Array): Uint8Array | undefined {
+  const is = code.length === 23 && code[0] === 0xef && code[1] === 0x01 && code[2] === 0x00
+  return is ? code.subarray(3) : undefined
+}
+
+/** Applies the authorization list (EIP-7702); invalid tuples are skipped. Returns the refund. */
+function authorize(engine: Engine, request: MessageRequest): bigint {
+  const { state, evm } = engine
+  let refund = 0n
+  for (const authorization of request.authorizations ?? []) {
+    const { chainId, address, nonce } = authorization
+    if (chainId !== 0n && chainId !== request.chainId) continue
+    if (nonce === U64_MAX) continue
+    const authority = recoverAddress(authorizationHash(authorization), authorization)
+    if (authority === undefined) continue
+    evm.journal.addAlwaysWarmAddress(toHex(authority))
+    const key = stateKey(toHex(authority))
+    const account = state.account(key)
+    const code = account === undefined ? NOTHING : state.code(account.codeHash)
+    if (code.length > 0 && delegationOf(code) === undefined) continue
+    if ((account?.nonce ?? 0n) !== nonce) continue
+    if (account !== undefined) refund += AUTHORIZATION_REFUND
+    state.putAccount(key, { ...(account ?? NEW_ACCOUNT), nonce: nonce + 1n })
+    const target = fromHex(address, 20)
+    const clears = target.every((byte) => byte === 0)
+    state.putCode(key, clears ? NOTHING : Uint8Array.from([0xef, 0x01, 0x00, ...target]))
+  }
+  return refund
+}
+
+function isPlainTransfer(engine: Engine, request: MessageRequest, mode: TransitionMode): boolean {
+  if (mode.traced || request.to === null) return false
+  const target = engine.state.account(stateKey(request.to))
+  return (target === undefined || target.codeHash === EMPTY_CODE_HASH) && !engine.evm.precompiles.has(request.to.slice(2))
+}
+
+/** The sender's funds were checked; nobody has code to run. */
+function transfer(state: WorldState, { from, to, value }: MessageRequest): Ran {
+  if (value > 0n) {
+    const sender = stateKey(from)
+    const account = state.account(sender) ?? NEW_ACCOUNT
+    state.putAccount(sender, { ...account, balance: account.balance - value })
+    const receiver = stateKey(to as Hex)
+    const target = state.account(receiver) ?? NEW_ACCOUNT
+    state.putAccount(receiver, { ...target, balance: target.balance + value })
+  }
+  return { gasUsed: 0n, refund: 0n, output: NOTHING, error: undefined, logs: [], destroyed: [] }
+}
+
+async function execute(
+  engine: Engine,
+  request: MessageRequest,
+  { effectiveGasPrice, gas }: { readonly effectiveGasPrice: bigint; readonly gas: bigint },
+): Promise<Ran> {
+  const { evm } = engine
+  const { from, to, value, data } = request
+  warm(engine, request)
+  const block = engine.block()
+  const result: EVMResult = await evm.runCall({
+    // A call without any fee sees no base fee either (geth).
+    block: effectiveGasPrice === 0n ? ({ header: { ...block.header, baseFeePerGas: 0n } } as typeof block) : block,
+    caller: toAddress(from),
+    gasPrice: effectiveGasPrice,
+    gasLimit: gas,
+    ...(to !== null && { to: toAddress(to) }),
+    value,
+    data,
+    skipNonceIncrement: true,
+  })
+  evm.transientStorage.clear()
+  const { execResult: ran } = result
+  const destroyed: string[] = []
+  for (const address of ran.selfdestruct?.keys() ?? []) {
+    if (ran.createdAddresses?.has(address) === true) destroyed.push(stateKey(address))
+  }
+  return {
+    gasUsed: ran.executionGasUsed,
+    refund: ran.gasRefund ?? 0n,
+    output: ran.returnValue,
+    error: errorText(ran, data.length),
+    logs: (ran.logs ?? []).map(([address, topics, body]) => ({
+      address: toHex(address),
+      topics: topics.map((topic) => toHex(topic)),
+      data: toHex(body),
+    })),
+    destroyed,
+  }
+}
+
+/** EIP-2929, 2930, 3651: what is warm before the first opcode. */
+function warm({ evm, block }: Engine, { from, to, accessList }: MessageRequest): void {
+  const { journal } = evm
+  for (const address of evm.precompiles.keys()) journal.addAlwaysWarmAddress(address)
+  journal.addAlwaysWarmAddress(from)
+  if (to !== null) journal.addAlwaysWarmAddress(to)
+  journal.addAlwaysWarmAddress(block().header.coinbase.toString())
+  for (const { address, storageKeys } of accessList) {
+    journal.addAlwaysWarmAddress(address.toLowerCase(), true)
+    for (const key of storageKeys) journal.addAlwaysWarmSlot(address.toLowerCase(), key.toLowerCase(), true)
+  }
+}
+
+function reportedAccesses({ evm }: Engine): AccessListItem[] {
+  return [...(evm.journal.accessList ?? [])].map(([address, slots]) => ({
+    address: `0x${address}`,
+    storageKeys: [...slots].map((slot): Hex => `0x${slot}`),
+  }))
+}
+
+function payTip({ state }: Engine, environment: BlockEnvironment, tip: bigint): void {
+  if (tip === 0n) return
+  const key = stateKey(environment.beneficiary)
+  const account = state.account(key) ?? NEW_ACCOUNT
+  state.putAccount(key, { ...account, balance: account.balance + tip })
+}
+
+/** A call of the protocol itself (EIP-2935, EIP-4788): no fee, no nonce; nothing happens where there is no code. */
+export async function systemCall(
+  engine: Engine,
+  caller: Hex,
+  to: Hex,
+  input: { readonly data: Uint8Array; readonly gas: bigint },
+): Promise<void> {
+  const { state, evm } = engine
+  const target = state.account(stateKey(to))
+  if (target === undefined || equalBytes(target.codeHash, EMPTY_CODE_HASH)) return
+  state.checkpoint()
+  evm.journal.addAlwaysWarmAddress(to)
+  await evm.runCall({
+    block: engine.block(),
+    caller: toAddress(caller),
+    gasPrice: 0n,
+    gasLimit: input.gas,
+    to: new Address(fromHex(to, 20)),
+    value: 0n,
+    data: input.data,
+    skipNonceIncrement: true,
+  })
+  evm.transientStorage.clear()
+  await evm.journal.cleanup()
+  state.commit()
+  state.endTransaction()
+}

@@ -1,0 +1,93 @@
+import type { Kv } from '@zerog/ports'
+import { assert, type Hex } from '@zerog/primitives'
+import { type Produced, produceBlock, produceGenesis, reproduceBlock } from './blocks.ts'
+import { createCalls, type WithEngine } from './calls.ts'
+import { headerHash } from './codec/block.ts'
+import { createChainCommon } from './engine/common.ts'
+import { createEngine, type Engine } from './engine/engine.ts'
+import type { Executor } from './executor.ts'
+import { type BaseFeePolicy, DEVNET_BASE_FEE, validateHeader } from './header-rules.ts'
+import { ENGINES_POOLED_MAX, UNCOMMITTED_BLOCKS_MAX } from './limits.ts'
+import { createReads } from './reads.ts'
+import { createNodeStore, type StateAdditions } from './state/node-store.ts'
+
+export type EthereumjsExecutorOptions = {
+  /** Holds trie nodes and codes in the tables `trie` and `code`, addressed by their hashes. */
+  readonly kv: Kv
+  readonly chainId: bigint
+  /** Checked when a block of somebody else is replayed. Default: the devnet's constant 1 gwei. */
+  readonly baseFee?: BaseFeePolicy
+  /** Gas that a call may use at most. Default: the block's gas limit. */
+  readonly callGasMax?: bigint
+}
+
+/**
+ * The first engine behind `Executor`: the interpreter of @ethereumjs/evm on our own state, trie and state transition.
+ * `@ethereumjs/vm` executes the same blocks in tests as the oracle.
+ */
+export function createEthereumjsExecutor(options: EthereumjsExecutorOptions): Executor {
+  const { kv, chainId, baseFee = DEVNET_BASE_FEE, callGasMax } = options
+  const common = createChainCommon(chainId)
+  const store = createNodeStore(kv)
+  const newEngine = (): Engine => createEngine({ common, store })
+  const uncommitted = new Map<Hex, StateAdditions>()
+  let builder = newEngine()
+  let building: Promise<unknown> = Promise.resolve()
+
+  /** One block at a time; an engine that was interrupted in the middle is not used again. */
+  const exclusively = <T extends Produced>(work: (engine: Engine) => Promise<T> | T): Promise<T> => {
+    const next = building.then(async () => {
+      try {
+        const produced = await work(builder)
+        keep(produced)
+        return produced
+      } catch (error) {
+        builder = newEngine()
+        throw error
+      }
+    })
+    building = next.catch(() => undefined)
+    return next
+  }
+
+  const keep = ({ block, additions }: Produced): void => {
+    store.announce(additions)
+    uncommitted.set(block.hash, additions)
+    const [oldest] = uncommitted
+    if (uncommitted.size <= UNCOMMITTED_BLOCKS_MAX || oldest === undefined) return
+    store.forget(oldest[1])
+    uncommitted.delete(oldest[0])
+  }
+
+  const idle: Engine[] = []
+  const withEngine: WithEngine = async (work) => {
+    const engine = idle.pop() ?? newEngine()
+    const result = await work(engine)
+    // Reached only without an exception: the interpreter's journal is clean.
+    if (idle.length < ENGINES_POOLED_MAX) idle.push(engine)
+    return result
+  }
+
+  return {
+    genesis: async ({ allocation, environment }) =>
+      (await exclusively((engine) => produceGenesis(engine, allocation, environment))).block,
+    build: async (request) => {
+      const { block, refusals } = await exclusively((engine) => produceBlock(engine, { ...request, chainId }))
+      return { block, refusals }
+    },
+    replay: async ({ parent, encoded }) => {
+      const check = (header: Parameters<typeof validateHeader>[0]): void =>
+        validateHeader(header, { ...parent, hash: headerHash(parent) }, baseFee)
+      return (await exclusively((engine) => reproduceBlock(engine, { parent, encoded, chainId, check }))).block
+    },
+    commit: (block) => {
+      const additions = uncommitted.get(block.hash)
+      assert(additions !== undefined, `block ${block.hash} was not built here or was committed before`)
+      kv.write(store.writes(additions))
+      uncommitted.delete(block.hash)
+      store.forget(additions)
+    },
+    ...createCalls({ withEngine, chainId, callGasMax }),
+    ...createReads(store),
+  }
+}

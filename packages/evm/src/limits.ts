@@ -1,0 +1,20 @@
+/** Bytes of one signed transaction, geth's pool limit (4 slots of 32 KiB). */
+export const TRANSACTION_BYTES_MAX = 131_072
+/** EIP-170. */
+export const CODE_BYTES_MAX = 24_576
+/** EIP-3860. */
+export const INITCODE_BYTES_MAX = 49_152
+/** Trie nodes kept decoded in memory, about 300 bytes each. */
+export const TRIE_NODES_CACHED_MAX = 200_000
+/** Contract codes kept in memory. */
+export const CODES_CACHED_MAX = 1_000
+/** Accounts that a block builder keeps between blocks. */
+export const ACCOUNTS_CACHED_MAX = 100_000
+/** Built or replayed blocks whose state waits for `commit`; older ones are forgotten. */
+export const UNCOMMITTED_BLOCKS_MAX = 16
+/** Execution gives the event loop a turn after this many milliseconds. */
+export const TURN_MS = 8
+/** EVMs kept for calls; further concurrent calls make a new one each. */
+export const ENGINES_POOLED_MAX = 4
+/** Steps that a struct log may hold. */
+export const STRUCT_LOGS_MAX = 500_000
