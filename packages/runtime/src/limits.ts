@@ -40,3 +40,9 @@ export const IDENTITY_VALIDITY_DAYS = 90
 export const CLOCK_SKEW_MS = 5 * 60_000
 /** How often the certificate files are looked at for a rotation. */
 export const CERTIFICATE_POLL_MS = 30_000
+
+/** Messages that grpc-js may hold ready for a reader. */
+export const STREAM_READ_AHEAD_MESSAGES = 4
+export const RECONNECT_BACKOFF_FIRST_MS = 100
+export const RECONNECT_BACKOFF_MAX_MS = 2_000
+export const DNS_REFRESH_MS = 10_000

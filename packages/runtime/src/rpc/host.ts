@@ -14,8 +14,11 @@ export type RpcHost = {
   readonly target: string
   readonly instance: number
   readonly add: (service: RpcService, endpoints: Readonly<Record<string, Endpoint>>) => void
+  /** For health and reflection: any identity of the network may call, even while the module starts or drains. */
+  readonly addForEveryone: (service: RpcService, endpoints: Readonly<Record<string, Endpoint>>) => void
   /** Full names of the services, for health and reflection. */
   readonly services: () => readonly string[]
+  readonly methods: () => Iterable<{ readonly path: string; readonly streams: boolean }>
   readonly state: () => HostState
   /** Called now and after every change of the state or the services. */
   readonly observe: (listener: () => void) => () => void
@@ -41,7 +44,7 @@ export type HostDeps = {
   readonly onBug?: (error: AssertionError) => void
 }
 
-type Served = { readonly label: string; readonly method: RpcMethod; readonly endpoint: Endpoint }
+type Served = { readonly label: string; readonly method: RpcMethod; readonly endpoint: Endpoint; readonly everyone: boolean }
 
 type ActiveCall = {
   readonly served: Served
@@ -69,6 +72,23 @@ export function createHost(identity: { readonly target: string; readonly instanc
     for (const listener of observers) listener()
   }
 
+  function add(service: RpcService, endpoints: Readonly<Record<string, Endpoint>>, everyone: boolean) {
+    assert(!services.has(service.fullName), `${service.fullName} is served twice by ${identity.target}`)
+    for (const [key, method] of Object.entries(service.methods)) {
+      const endpoint = endpoints[key]
+      const label = `${service.fullName}/${method.name}`
+      assert(endpoint !== undefined, `${label} has no endpoint in ${identity.target}`)
+      assert(
+        endpoint.method.name === method.name,
+        `the endpoint under ${key} of ${service.fullName} is one for ${endpoint.method.name}`,
+      )
+      assert(endpoint.allow.length > 0, `${label} allows nobody`)
+      served.set(`/${label}`, { label, method, endpoint, everyone })
+    }
+    services.add(service.fullName)
+    announce(state)
+  }
+
   function admit(call: IncomingCall): Served {
     if (call.identity === undefined) {
       throw new ZerogError('UNAUTHENTICATED', { message: `${call.path} needs a certificate of this network` })
@@ -78,6 +98,7 @@ export function createHost(identity: { readonly target: string; readonly instanc
       const metadata = { method: call.path, target: identity.target }
       throw new ZerogError('UNIMPLEMENTED', { message: `${identity.target} does not serve ${call.path}`, metadata })
     }
+    if (found.everyone) return found
     if (!found.endpoint.allow.includes(call.identity)) {
       const metadata = { method: call.path, identity: call.identity }
       throw new ZerogError('IDENTITY_NOT_ALLOWED', { message: `${call.identity} may not call ${call.path}`, metadata })
@@ -150,7 +171,7 @@ export function createHost(identity: { readonly target: string; readonly instanc
     const self = begin(call)
     try {
       const { method, endpoint, label } = self.served
-      if (state === 'starting') await untilAborted(opened, self.context.signal)
+      if (state === 'starting' && !self.served.everyone) await untilAborted(opened, self.context.signal)
       const request = decodeRequest(method.requestType, bytes, label)
       const response = await self.scope.run(() => endpoint.handle(request, self.context))
       return encodeMessage(method.responseType, response, label)
@@ -167,7 +188,7 @@ export function createHost(identity: { readonly target: string; readonly instanc
     try {
       const { method, endpoint, label } = self.served
       const { signal } = self.context
-      if (state === 'starting') await untilAborted(opened, signal)
+      if (state === 'starting' && !self.served.everyone) await untilAborted(opened, signal)
       const requests = decodeAll(incoming, self)
       const request = method.requestStream ? requests : await onlyOne(requests, label)
       const answer: unknown = self.scope.run(() => endpoint.handle(request, self.context))
@@ -238,23 +259,10 @@ export function createHost(identity: { readonly target: string; readonly instanc
 
   return {
     ...identity,
-    add(service, endpoints) {
-      assert(!services.has(service.fullName), `${service.fullName} is served twice by ${identity.target}`)
-      for (const [key, method] of Object.entries(service.methods)) {
-        const endpoint = endpoints[key]
-        assert(endpoint !== undefined, `${service.fullName}/${method.name} has no endpoint in ${identity.target}`)
-        assert(
-          endpoint.method.name === method.name,
-          `the endpoint under ${key} of ${service.fullName} is one for ${endpoint.method.name}`,
-        )
-        assert(endpoint.allow.length > 0, `${service.fullName}/${method.name} allows nobody`)
-        const label = `${service.fullName}/${method.name}`
-        served.set(`/${label}`, { label, method, endpoint })
-      }
-      services.add(service.fullName)
-      announce(state)
-    },
+    add: (service, endpoints) => add(service, endpoints, false),
+    addForEveryone: (service, endpoints) => add(service, endpoints, true),
     services: () => [...services],
+    methods: () => [...served].map(([path, { method }]) => ({ path, streams: method.requestStream || method.responseStream })),
     state: () => state,
     observe(listener) {
       observers.add(listener)

@@ -229,9 +229,11 @@ export function describeRpc(transport: string, connect: (hosts: readonly RpcHost
     })
 
     test('a failure of the request stream reaches its own caller and aborts the handler', async () => {
+      const entered = Promise.withResolvers<void>()
       const stopped = Promise.withResolvers<void>()
       const { echo } = await start({
         async collect(requests, { signal }) {
+          entered.resolve()
           signal.addEventListener('abort', () => stopped.resolve())
           for await (const _ of requests);
           return answer('never')
@@ -239,6 +241,7 @@ export function describeRpc(transport: string, connect: (hosts: readonly RpcHost
       })
       async function* broken() {
         yield frame('one')
+        await entered.promise
         throw new RangeError('disk gone')
       }
       await expect(echo.collect(broken())).rejects.toThrow('disk gone')
