@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import type { Clock, Logger, Meter } from '@zerog/ports'
+import type { ChainBackend } from '../../app/chain-backend.ts'
+import { deadline, untilAborted } from './deadline.ts'
+import { type Body, type Call, errorText, isCall, type Malformed, parseBody, resultText } from './envelope.ts'
+import { CODE, JsonRpcError, methodNotFound, timedOut, toJsonRpcError } from './errors.ts'
+import type { Filters } from './filters.ts'
+import type { JsonRpcLimits } from './limits.ts'
+import type { Method, MethodContext } from './method.ts'
+import type { Subscriptions } from './subscriptions.ts'
+
+export type Dispatcher = {
+  /** Executes one HTTP body or WebSocket frame. Never throws; '' when there is nothing to answer (only notifications). */
+  run(
+    bytes: Uint8Array,
+    options: { readonly signal: AbortSignal; readonly subscriptions: Subscriptions | undefined },
+  ): Promise<{ readonly text: string; readonly height: bigint }>
+}
+
+export type DispatcherDeps = {
+  readonly backend: ChainBackend
+  readonly filters: Filters
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly meter: Meter
+  /** The method of a name; undefined where there is none. A hint says how it could come into being. */
+  readonly lookup: (name: string) => { readonly method: Method } | { readonly hint: string } | undefined
+}
+
+export function createDispatcher(limits: JsonRpcLimits, deps: DispatcherDeps): Dispatcher {
+  const observe = instruments(deps.meter)
+  const runId = randomBytes(4).toString('hex')
+  let requests = 0
+
+  /** The text of one answer. */
+  const answer = async (item: Call | Malformed, context: MethodContext): Promise<string> => {
+    if (!isCall(item)) {
+      observe('unknown', 'invalid', 0)
+      return errorText(item.rawId, item.error)
+    }
+    const startedMs = deps.clock.monotonicMs()
+    const found = deps.lookup(item.method)
+    const name = found !== undefined && 'method' in found ? item.method : 'unknown'
+    const rawId = item.rawId ?? 'null'
+    try {
+      if (found === undefined || 'hint' in found) throw methodNotFound(item.method, found?.hint)
+      const result = await untilAborted(context.signal, () => found.method(context, item.params))
+      const text = resultText(rawId, result)
+      observe(name, 'ok', deps.clock.monotonicMs() - startedMs)
+      return text
+    } catch (error) {
+      const requestId = `${runId}-${++requests}`
+      const shown = toJsonRpcError(error, requestId)
+      if (shown.code === CODE.internal) deps.logger.error('rpc_request_failed', { requestId, method: name, error })
+      observe(name, shown.code === CODE.internal ? 'failed' : 'refused', deps.clock.monotonicMs() - startedMs)
+      return errorText(rawId, shown)
+    }
+  }
+
+  const answerBatch = async (body: Body, context: MethodContext): Promise<string> => {
+    if (body.items.length === 0) return errorText('null', new JsonRpcError(CODE.invalidRequest, 'empty batch'))
+    if (body.items.length > limits.batchItemsMax) {
+      const first = body.items.find((item) => isCall(item) && item.rawId !== undefined)
+      return `[${errorText(first?.rawId ?? 'null', new JsonRpcError(CODE.invalidRequest, 'batch too large'))}]`
+    }
+    const parts: string[] = []
+    let sizeBytes = 2
+    let refusal: JsonRpcError | undefined
+    for (const item of body.items) {
+      // What is left when time or space ran out is answered as such, each with its own id.
+      if (refusal === undefined && context.signal.aborted) refusal = toJsonRpcError(context.signal.reason ?? timedOut(), runId)
+      let text = refusal === undefined ? await answer(item, context) : errorText(item.rawId ?? 'null', refusal)
+      if (refusal === undefined && sizeBytes + Buffer.byteLength(text) > limits.responseBytesMax) {
+        refusal = tooLarge()
+        text = errorText(item.rawId ?? 'null', refusal)
+      }
+      if (item.rawId === undefined) continue
+      sizeBytes += Buffer.byteLength(text) + 1
+      parts.push(text)
+    }
+    return parts.length === 0 ? '' : `[${parts.join(',')}]`
+  }
+
+  const answerSingle = async (item: Call | Malformed, context: MethodContext): Promise<string> => {
+    const text = await answer(item, context)
+    if (item.rawId === undefined) return ''
+    return Buffer.byteLength(text) > limits.responseBytesMax ? errorText(item.rawId, tooLarge()) : text
+  }
+
+  return {
+    async run(bytes, { signal, subscriptions }) {
+      const { backend, clock, filters } = deps
+      const limit = deadline({ timeoutMs: limits.requestTimeoutMs, outer: signal }, { clock })
+      const context: MethodContext = { backend, clock, filters, limits, signal: limit.signal, subscriptions }
+      let text: string
+      try {
+        const body = parseBody(bytes)
+        const [first] = body.items
+        text = body.batch || first === undefined ? await answerBatch(body, context) : await answerSingle(first, context)
+      } catch (error) {
+        text = errorText('null', toJsonRpcError(error, runId))
+      } finally {
+        limit.cancel()
+      }
+      // Read last: not below anything that the answer shows.
+      return { text, height: backend.head().header.height }
+    },
+  }
+}
+
+function tooLarge(): JsonRpcError {
+  return new JsonRpcError(CODE.responseTooLarge, 'response too large')
+}
+
+type Outcome = 'ok' | 'refused' | 'failed' | 'invalid'
+
+function instruments(meter: Meter): (method: string, outcome: Outcome, durationMs: number) => void {
+  const requests = meter.counter({
+    name: 'zerog_chain_rpc_requests_total',
+    help: 'JSON-RPC requests by method (unknown: none of ours) and outcome.',
+    labels: ['method', 'outcome'],
+  })
+  const durations = meter.histogram({
+    name: 'zerog_chain_rpc_request_seconds',
+    help: 'Time from the decoded request to its encoded answer.',
+    labels: ['method'],
+    buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
+  })
+  return (method, outcome, durationMs) => {
+    requests.add(1, { method, outcome })
+    durations.observe(durationMs / 1000, { method })
+  }
+}
