@@ -101,8 +101,9 @@ export function folderError(error: unknown, path: string): unknown {
   return error
 }
 
+/** The code of an error of Node. Not by instanceof: errors of Node belong to another realm than code that runs in a vm context. */
 export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
 export function folderDamaged(path: string, problem: string, cause?: unknown): ZerogError {

@@ -1,3 +1,4 @@
+export { type SegmentBlobStoreOptions, segmentBlobStore } from './blob-store/embedded.ts'
 export { memoryBlobStore } from './blob-store/memory.ts'
 export { memoryBus } from './bus/memory.ts'
 export type { ObservedBus } from './bus/observed.ts'

@@ -14,6 +14,13 @@ export const KV_VERIFY_ALWAYS_BYTES = 256 * 1024 * 1024
 export const BLOB_KEY_BYTES_MAX = 128
 export const BLOB_VALUE_BYTES_MAX = 4 * 1024 * 1024
 
+export const BLOB_SEGMENT_BYTES = 256 * 1024 * 1024
+/** Written and synced together; later writers share the next sync. */
+export const BLOB_BATCH_BYTES = 32 * 1024 * 1024
+/** Waiting writes of one store; beyond it `put` answers QUEUE_FULL. */
+export const BLOB_QUEUE_BYTES_MAX = 128 * 1024 * 1024
+export const BLOB_OPEN_FILES_MAX = 64
+
 export const BUS_DATA_BYTES_MAX = 1_000_000
 /** Names and values together: with the data below NATS' default max_payload of 1,048,576. */
 export const BUS_HEADER_BYTES_MAX = 16 * 1024

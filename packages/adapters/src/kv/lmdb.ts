@@ -33,7 +33,7 @@ export function committedSequence(db: Database): bigint {
 
 /** lmdb-js rejects with "Commit failed" and keeps the reason in a promise beside it. */
 export async function commitCause(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error && 'commitError' in error)) return error
+  if (typeof error !== 'object' || error === null || !('commitError' in error)) return error
   try {
     await error.commitError
     return error
@@ -45,9 +45,9 @@ export async function commitCause(error: unknown): Promise<unknown> {
 /** DISK_FULL, CONFIG_INVALID (permission) or DATA_FOLDER_DAMAGED where lmdb says so. */
 export function lmdbError(error: unknown, path: string): unknown {
   if (error instanceof ZerogError) return error
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   if (typeof code !== 'number') return folderError(error, path)
-  if (DAMAGE_CODES.has(code)) return folderDamaged(path, error instanceof Error ? error.message : String(error), error)
+  if (DAMAGE_CODES.has(code)) return folderDamaged(path, String(error), error)
   const errno = ERRNO[code]
   return errno === undefined ? error : folderError(Object.assign(new Error(String(error)), { code: errno }), path)
 }
