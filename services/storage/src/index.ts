@@ -1,1 +1,1 @@
-export {}
+export { storageGatewayModule, storageNodeModule } from './module.ts'

@@ -1,0 +1,87 @@
+import { addresses } from '@zerog/contracts'
+import type { Hex } from '@zerog/primitives'
+import { defineModule, type ModuleContext } from '@zerog/runtime'
+import { rpcNodeConnector } from './adapters/grpc/node-connector.ts'
+import { serveStorage } from './adapters/grpc/storage/serve.ts'
+import { createTreeHasher } from './adapters/hasher.ts'
+import { sqlRepository } from './adapters/sql/repository.ts'
+import { createStorageGateway, type StorageGateway } from './app/gateway/storage-gateway.ts'
+import type { StorageRepository } from './app/repository.ts'
+import { type StorageGatewayConfig, storageGatewayConfig } from './config.ts'
+
+/** Blocks that the follower may be behind before the gateway calls itself late. */
+const LAG_BLOCKS_MAX = 50n
+
+type Context = ModuleContext<StorageGatewayConfig>
+
+/** Follows the flow contract and spreads files over storage nodes. */
+export const storageGatewayModule = defineStorageGateway(async (context) => sqlRepository(await context.sql()))
+
+/** The same with another repository, for tests and simulation. */
+export function defineStorageGateway(openRepository: (context: Context) => Promise<StorageRepository>) {
+  return defineModule({
+    target: 'storage-gateway',
+    dependsOn: ['storage-node', 'chain-validator'],
+    config: storageGatewayConfig,
+    start: (context) => start(context, openRepository),
+  })
+}
+
+async function start(context: Context, openRepository: (context: Context) => Promise<StorageRepository>) {
+  const { config, clock, logger, meter, network } = context
+  const flowAddress =
+    config.flowAddress === '' ? addresses({ chainId: BigInt(network.chainId) }).flow : (config.flowAddress as Hex)
+  const chain = await context.chain()
+  const holder = `${context.target}-${context.instance}-${context.random.uuid()}`
+  const gateway = createStorageGateway(
+    { ...config, flowAddress, chainId: network.chainId, holder },
+    {
+      repository: await openRepository(context),
+      chain,
+      connector: rpcNodeConnector(context.rpc),
+      bus: await context.bus(),
+      leases: await context.leases(),
+      clock,
+      logger,
+      meter,
+      hasher: await createTreeHasher(),
+    },
+  )
+  serveStorage(context.rpc, gateway, { chainId: network.chainId, flowAddress })
+  const stopping = new AbortController()
+  const running = gateway.run(stopping.signal).catch((error) => {
+    if (!stopping.signal.aborted) context.fatal(error)
+  })
+  meter.gauge({
+    name: 'zerog_storage_log_sync_height_blocks',
+    help: 'Last finalized block that was searched for submissions.',
+    read: () => Number(gateway.position()?.height ?? -1n),
+  })
+  return {
+    health: () => health(gateway, chain),
+    drain: () => gateway.idle(),
+    async stop() {
+      stopping.abort()
+      await running
+      await gateway.idle()
+    },
+  }
+}
+
+async function health(gateway: StorageGateway, chain: { head(): Promise<{ height: bigint }> }) {
+  const { nodes } = await gateway.status()
+  const reachable = nodes.filter((node) => node.reachable).length
+  const head = await chain.head().then(
+    ({ height }) => height,
+    () => undefined,
+  )
+  const lag = head === undefined ? undefined : head - (gateway.position()?.height ?? -1n)
+  const follows = lag !== undefined && lag <= LAG_BLOCKS_MAX
+  return {
+    ready: reachable > 0 && follows,
+    checks: [
+      { name: 'storage nodes', ok: reachable > 0, detail: `${reachable} of ${nodes.length} reachable` },
+      { name: 'chain', ok: follows, detail: lag === undefined ? 'the chain does not answer' : `${lag} blocks behind` },
+    ],
+  }
+}
