@@ -1,4 +1,4 @@
-import type { Client, Kv, MessageCodec } from '@zerog/ports'
+import type { Client, Endpoint, Kv, MessageCodec } from '@zerog/ports'
 import { assert, ZerogError } from '@zerog/primitives'
 import type { NodeEnv, Scenario, Sim, SimNode } from '../src/index.ts'
 
@@ -152,21 +152,25 @@ async function openLeader(env: NodeEnv, bug: Bug | undefined): Promise<Leader> {
 async function openFollower(env: NodeEnv, bug: Bug | undefined): Promise<{ readonly entries: readonly Entry[] }> {
   const kv = await env.kv('log')
   const entries = readEntries(kv)
-  const store = async ({ entry }: StoreRequest): Promise<StoreResponse> => {
-    if (entry && entry.index < entries.length) {
-      assert(
-        entries[entry.index]?.id === entry.id,
-        `entry ${entry.index} is ${entries[entry.index]?.id} here and ${entry.id} there`,
-      )
-    } else if (entry && entry.index === entries.length) {
-      entries.push(entry)
-      writeEntry(kv, entry)
-    }
-    const { length } = entries
-    if (bug !== 'follower_skips_flush') await kv.flush()
-    return { length }
+  const store: Endpoint<typeof LogService.methods.store> = {
+    method: LogService.methods.store,
+    allow: ['log-leader'],
+    handle: async ({ entry }) => {
+      if (entry && entry.index < entries.length) {
+        assert(
+          entries[entry.index]?.id === entry.id,
+          `entry ${entry.index} is ${entries[entry.index]?.id} here and ${entry.id} there`,
+        )
+      } else if (entry && entry.index === entries.length) {
+        entries.push(entry)
+        writeEntry(kv, entry)
+      }
+      const { length } = entries
+      if (bug !== 'follower_skips_flush') await kv.flush()
+      return { length }
+    },
   }
-  env.rpc.serve(LogService, { store: { method: LogService.methods.store, allow: ['log-leader'], handle: store } })
+  env.rpc.serve(LogService, { store })
   return { entries }
 }
 
