@@ -1,4 +1,5 @@
 export { AssertionError, assert } from './assert.ts'
+export { type Budget, budget } from './budget.ts'
 export { bigintToBytes, bytesToBigint, compareBytes, concatBytes, equalBytes, fromHex, type Hex, isHex, toHex } from './bytes.ts'
 export { type ErrorDetails, ZerogError } from './error.ts'
 export {

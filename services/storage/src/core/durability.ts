@@ -1,4 +1,4 @@
-import { countBits, fullMask, rangeCount, type SegmentMask } from './ranges.ts'
+import { fullMask, rangeCount, rangeFirst, rangeLength, type SegmentMask } from './ranges.ts'
 
 /** What is known of one replica of one range. */
 export type ReplicaState = { readonly stored: SegmentMask; readonly signed: boolean }
@@ -21,8 +21,18 @@ export function durableMask(range: Omit<RangeState, 'rangeIndex'>): SegmentMask 
   return mask
 }
 
-export function durableSegmentCount(ranges: readonly RangeState[]): number {
-  return ranges.reduce((sum, range) => sum + countBits(durableMask(range)), 0)
+/** Segments from the first one on, without a gap, that a quorum stores: where an interrupted upload goes on. */
+export function durablePrefix(ranges: readonly RangeState[], segmentCount: number): number {
+  const byIndex = new Map(ranges.map((range) => [range.rangeIndex, range]))
+  for (let rangeIndex = 0; rangeIndex < rangeCount(segmentCount); rangeIndex++) {
+    const range = byIndex.get(rangeIndex)
+    const mask = range === undefined ? 0n : durableMask(range)
+    const length = rangeLength(segmentCount, rangeIndex)
+    for (let offset = 0; offset < length; offset++) {
+      if (((mask >> BigInt(offset)) & 1n) === 0n) return rangeFirst(rangeIndex) + offset
+    }
+  }
+  return segmentCount
 }
 
 /** Every range has a quorum of replicas that hold all of it: time to ask for receipts. */

@@ -32,12 +32,6 @@ export function maskHas(mask: SegmentMask, segmentIndex: number): boolean {
   return (mask & segmentBit(segmentIndex)) !== 0n
 }
 
-export function countBits(mask: SegmentMask): number {
-  let count = 0
-  for (let rest = mask; rest > 0n; rest &= rest - 1n) count++
-  return count
-}
-
 /** Indexes of the segments of `mask`, in order. */
 export function segmentsOf(mask: SegmentMask, rangeIndex: number): number[] {
   const out: number[] = []

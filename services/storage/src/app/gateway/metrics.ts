@@ -1,5 +1,5 @@
 import type { Counter, Meter } from '@zerog/ports'
-import type { Budget } from '../budget.ts'
+import type { Budget } from '@zerog/primitives'
 import type { NodeDirectory } from './directory.ts'
 
 export type GatewayMetrics = {

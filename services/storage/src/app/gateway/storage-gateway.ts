@@ -1,11 +1,10 @@
 import type { Bus, ChainClient, Clock, Leases, Logger, Meter } from '@zerog/ports'
-import { fromHex, type TreeHasher, ZerogError } from '@zerog/primitives'
-import { durableSegmentCount } from '../../core/durability.ts'
+import { budget, fromHex, type TreeHasher, ZerogError } from '@zerog/primitives'
+import { durablePrefix } from '../../core/durability.ts'
 import { rangeFirst, rangeLength } from '../../core/ranges.ts'
 import type { Receipt } from '../../core/receipt.ts'
 import { segmentCountOf } from '../../core/segment-count.ts'
 import { UPLOAD_BYTES_IN_FLIGHT_MAX, UPLOAD_QUEUE_MAX } from '../../limits.ts'
-import { budget } from '../budget.ts'
 import type { Checkpoint, HoldingRef, StorageRepository } from '../repository.ts'
 import type { Segment } from '../segment.ts'
 import { nodeDirectory } from './directory.ts'
@@ -53,6 +52,8 @@ export type StorageStatus = {
   readonly position: Checkpoint | undefined
   readonly nextTxSeq: number
   readonly nodes: readonly KnownNode[]
+  /** Nodes that each segment is placed on now. */
+  readonly replicas: number
 }
 
 export type StorageGateway = {
@@ -162,7 +163,11 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
         return { ...submitted, cached: false, uploadedSegmentCount: segmentCountOf(file.sizeBytes) }
       }
       const ranges = await repository.ranges(file.fileId)
-      return { ...submitted, cached: false, uploadedSegmentCount: durableSegmentCount(ranges.map(rangeState)) }
+      return {
+        ...submitted,
+        cached: false,
+        uploadedSegmentCount: durablePrefix(ranges.map(rangeState), segmentCountOf(file.sizeBytes)),
+      }
     },
     async receipts(ref) {
       const { file } = await found(ref)
@@ -199,7 +204,12 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
       }
     },
     flow: createFlow({ ...deps, reader, finder }),
-    status: async () => ({ position: follower.position(), nextTxSeq: await repository.nextTxSeq(), nodes: directory.all() }),
+    status: async () => ({
+      position: follower.position(),
+      nextTxSeq: await repository.nextTxSeq(),
+      nodes: directory.all(),
+      replicas: Math.min(options.replicas, Math.max(deps.connector.instances(), 1)),
+    }),
     position: follower.position,
     async run(signal) {
       const background = { clock, logger, signal }

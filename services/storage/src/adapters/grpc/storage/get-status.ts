@@ -15,13 +15,14 @@ export function getStatus(
     method,
     allow: STORAGE_CALLERS,
     async handle() {
-      const { position, nextTxSeq, nodes } = await gateway.status()
+      const { position, nextTxSeq, nodes, replicas } = await gateway.status()
       return {
         chainId: BigInt(network.chainId),
         flowAddress: toWire(fromHex(network.flowAddress, 20)),
         logSyncHeight: position?.height ?? 0n,
         logSyncBlock: position === undefined ? Buffer.alloc(32) : toWire(fromHex(position.hash, 32)),
         nextTxSeq: BigInt(nextTxSeq),
+        replicaCount: replicas,
         nodeCount: nodes.filter((node) => node.reachable).length,
       }
     },

@@ -63,7 +63,7 @@ export interface File {
   finalized: boolean;
   /** segments arrived before the submission was seen and the file is not complete yet */
   cached: boolean;
-  /** segments that are durable on a quorum */
+  /** segments from the first one on, without a gap, that are durable on a quorum: where an upload goes on */
   uploadedSegmentCount: number;
   pruned: boolean;
   segmentCount: number;
@@ -159,7 +159,10 @@ export interface GetStatusResponse {
   /** 32 bytes */
   logSyncBlock: Buffer;
   nextTxSeq: bigint;
+  /** nodes that answer */
   nodeCount: number;
+  /** nodes that each segment is placed on now */
+  replicaCount: number;
 }
 
 export interface ListNodesRequest {
@@ -1733,6 +1736,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     logSyncBlock: Buffer.alloc(0),
     nextTxSeq: 0n,
     nodeCount: 0,
+    replicaCount: 0,
   };
 }
 
@@ -1764,6 +1768,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.nodeCount !== 0) {
       writer.uint32(48).uint32(message.nodeCount);
+    }
+    if (message.replicaCount !== 0) {
+      writer.uint32(56).uint32(message.replicaCount);
     }
     return writer;
   },
@@ -1829,6 +1836,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.nodeCount = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.replicaCount = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1854,6 +1869,7 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.logSyncBlock = object.logSyncBlock ?? Buffer.alloc(0);
     message.nextTxSeq = (object.nextTxSeq !== undefined && object.nextTxSeq !== null) ? BigInt(object.nextTxSeq) : 0n;
     message.nodeCount = object.nodeCount ?? 0;
+    message.replicaCount = object.replicaCount ?? 0;
     return message;
   },
 };

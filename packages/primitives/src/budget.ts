@@ -1,4 +1,4 @@
-import { ZerogError } from '@zerog/primitives'
+import { ZerogError } from './error.ts'
 
 /** A limit of bytes (or anything countable) shared by many: who finds no room waits in order, without holding any. */
 export type Budget = {
@@ -38,7 +38,7 @@ export function budget(options: { readonly max: number; readonly queueMax: numbe
       }
       if (queue.size >= options.queueMax) {
         throw new ZerogError('QUEUE_FULL', {
-          message: 'too many uploads wait already; try again in a second',
+          message: 'too many wait already; try again in a second',
           metadata: { waiting: String(queue.size) },
           retryAfterMs: 1000,
         })
