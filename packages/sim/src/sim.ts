@@ -56,6 +56,8 @@ export class Sim implements World {
   #timeUs = 0
   #sequence = 0
   #events = 0
+  #isLive = false
+  #wake = () => {}
   #failure: { readonly error: unknown } | undefined
 
   constructor(options: SimOptions) {
@@ -135,6 +137,7 @@ export class Sim implements World {
       cancelled: false,
     }
     this.#queue.push(event)
+    this.#wake()
     return () => {
       event.cancelled = true
     }
@@ -159,6 +162,28 @@ export class Sim implements World {
     return this.#audit.recent()
   }
 
+  /**
+   * Lets events happen for as long as somebody outside the simulation (a contract suite) uses its ports. `stop` ends it and
+   * rejects with whatever went wrong.
+   */
+  live(): { readonly stop: () => Promise<void> } {
+    let finish = () => {}
+    this.#isLive = true
+    const run = this.run(() => new Promise<void>((resolve) => (finish = resolve)))
+    const ended = run.then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    )
+    return {
+      stop: async () => {
+        finish()
+        this.#wake()
+        const failed = await ended
+        if (failed) throw failed.error
+      },
+    }
+  }
+
   /** Runs `body` to its end. Rejects with whatever broke first: the body, a checker, a node, an escape, or no progress. */
   async run(body: (sim: Sim) => Promise<void>): Promise<void> {
     const guard = openGuard(this.fail)
@@ -177,7 +202,8 @@ export class Sim implements World {
         if (this.#failure) throw this.#failure.error
         this.#runCheckers()
         if (done) return
-        this.#step(guard.enter)
+        if (this.#isLive && this.#queue.size === 0) await new Promise<void>((resolve) => (this.#wake = resolve))
+        else this.#step(guard.enter)
       }
     } finally {
       guard.close()
@@ -187,6 +213,7 @@ export class Sim implements World {
 
   #step(enter: (work: () => void) => void): void {
     const event = this.#next()
+    if (event === undefined && this.#isLive) return
     if (event === undefined) throw new SimStalled('the scenario still waits, but nothing is left that could happen')
     this.#events++
     this.#timeUs = event.timeUs
