@@ -1,1 +1,1 @@
-export {}
+export { keccak256, keccakTreeHasher, subtreeRoot } from './keccak.ts'

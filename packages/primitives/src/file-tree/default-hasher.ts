@@ -1,4 +1,5 @@
-import { referenceHasher, type TreeHasher } from './hasher.ts'
+import { keccakTreeHasher } from '@zerog/kernels'
+import type { TreeHasher } from './hasher.ts'
 
-/** The fastest hasher that is available synchronously. */
-export const defaultHasher: TreeHasher = referenceHasher
+/** The WebAssembly kernel; `referenceHasher` is its oracle. */
+export const defaultHasher: TreeHasher = keccakTreeHasher

@@ -1,0 +1,58 @@
+// Writes src/*.wasm.ts from assembly/. With --check: compares instead, and fails where a file is stale.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import asc from 'assemblyscript/asc'
+
+const KERNELS = [{ name: 'keccak', flags: ['--initialMemory', '6', '--maximumMemory', '6', '--enable', 'simd'] }]
+const folder = fileURLToPath(new URL('..', import.meta.url))
+
+/** File name in src/ to content. Throws the compiler's own messages. */
+export async function renderKernels(): Promise<Record<string, string>> {
+  const files: Record<string, string> = {}
+  for (const { name, flags } of KERNELS) files[`${name}.wasm.ts`] = render(name, await compile(name, flags))
+  return files
+}
+
+/** Names of files in src/ that differ from what the sources give. */
+export function staleKernels(rendered: Record<string, string>): string[] {
+  return Object.keys(rendered).filter((file) => {
+    const path = `${folder}src/${file}`
+    return !existsSync(path) || readFileSync(path, 'utf8') !== rendered[file]
+  })
+}
+
+async function compile(name: string, flags: readonly string[]): Promise<Uint8Array> {
+  const source = `assembly/${name}.ts`
+  let binary: Uint8Array | undefined
+  const { error, stderr } = await asc.main(
+    [source, '--outFile', `${name}.wasm`, '-O3', '--noAssert', '--runtime', 'stub', ...flags],
+    {
+      readFile: (path) => (existsSync(folder + path) ? readFileSync(folder + path, 'utf8') : null),
+      writeFile: (path, contents) => {
+        if (path.endsWith('.wasm')) binary = contents as Uint8Array // asc writes binaries as bytes
+      },
+      listFiles: () => [],
+    },
+  )
+  if (error !== null || binary === undefined) throw new Error(`${source}: ${error?.message ?? 'no output'}\n${stderr.toString()}`)
+  return binary
+}
+
+function render(name: string, binary: Uint8Array): string {
+  const text = Buffer.from(binary).toString('base64')
+  return `// Generated from assembly/${name}.ts by tools/generate.ts (${binary.length} bytes). Do not edit.\nexport const ${name}Wasm =\n  '${text}'\n`
+}
+
+if (import.meta.main) {
+  const rendered = await renderKernels()
+  const stale = staleKernels(rendered)
+  if (process.argv.includes('--check')) {
+    if (stale.length > 0) {
+      console.error(`stale: ${stale.join(', ')}; run: pnpm --filter @zerog/kernels generate`)
+      process.exitCode = 1
+    }
+  } else {
+    for (const [file, content] of Object.entries(rendered)) writeFileSync(`${folder}src/${file}`, content)
+    console.log(`${Object.keys(rendered).length} kernels, ${stale.length} changed`)
+  }
+}
