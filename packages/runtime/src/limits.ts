@@ -48,3 +48,8 @@ export const RECONNECT_BACKOFF_MAX_MS = 2_000
 export const DNS_REFRESH_MS = 10_000
 
 export const CONFIG_FILE_BYTES_MAX = 1024 * 1024
+
+export const LOG_TEXT_CHARS_MAX = 4_096
+export const LOG_BYTES_SHOWN = 64
+export const LOG_ITEMS_MAX = 32
+export const LOG_DEPTH_MAX = 5
