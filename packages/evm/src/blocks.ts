@@ -40,10 +40,12 @@ export async function produceBlock(
     readonly environment: BlockEnvironment
     readonly candidates: Iterable<Transaction>
     readonly chainId: bigint
+    readonly contractSenders?: boolean
     readonly signal?: AbortSignal
   },
 ): Promise<Produced & { readonly refusals: Refusal[] }> {
   const { parent, environment, chainId, signal } = options
+  const mode = { kind: 'transaction', traced: false, contractSenders: options.contractSenders === true } as const
   assert(environment.height === parent.height + 1n, 'a block is built on its parent')
   engine.open(fromHex(parent.stateRoot, 32), environment, signal)
   await startBlock(engine, environment)
@@ -64,7 +66,7 @@ export async function produceBlock(
     }
     // Transfers never reach the interpreter, so the builder gives the event loop its turn itself.
     await engine.evm.turn()
-    const applied = await applyMessage(engine, transactionRequest(transaction, chainId), environment, BLOCK_MODE)
+    const applied = await applyMessage(engine, transactionRequest(transaction, chainId), environment, mode)
     if ('rejected' in applied) {
       refusals.push({ transaction, reason: applied.rejected, message: applied.message })
       continue
@@ -126,7 +128,6 @@ export function toReceipt(transaction: Transaction, applied: Applied, cumulative
 }
 
 const EMPTY_BLOOM = toHex(new Uint8Array(256))
-const BLOCK_MODE = { kind: 'transaction', traced: false } as const
 
 function readBlock(encoded: Uint8Array, chainId: bigint) {
   try {

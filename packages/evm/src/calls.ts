@@ -18,12 +18,19 @@ import { createTracer } from './tracers/tracer.ts'
 /** Runs `work` with an engine of its own. */
 export type WithEngine = <T>(work: (engine: Engine) => Promise<T>) => Promise<T>
 
-export type CallsDeps = { readonly withEngine: WithEngine; readonly chainId: bigint; readonly callGasMax: bigint | undefined }
+export type CallsDeps = {
+  readonly withEngine: WithEngine
+  readonly chainId: bigint
+  readonly callGasMax: bigint | undefined
+  readonly contractSenders: boolean
+}
 
 type Calls = Pick<Executor, 'call' | 'accessList' | 'trace' | 'traceCall'>
 
 /** Everything that executes and leaves nothing behind. */
-export function createCalls({ withEngine, chainId, callGasMax }: CallsDeps): Calls {
+export function createCalls({ withEngine, chainId, callGasMax, contractSenders }: CallsDeps): Calls {
+  const replayMode: TransitionMode = { kind: 'transaction', traced: false, contractSenders }
+  const traceMode: TransitionMode = { kind: 'transaction', traced: true, contractSenders }
   const prepare = (
     engine: Engine,
     at: { stateRoot: Hex; environment: BlockEnvironment },
@@ -78,11 +85,11 @@ export function createCalls({ withEngine, chainId, callGasMax }: CallsDeps): Cal
           const message = transactionRequest(transaction, chainId)
           if (only !== undefined && only !== index) {
             if (index > only) break
-            const applied = accepted(await applyMessage(engine, message, environment, REPLAY_MODE), message)
+            const applied = accepted(await applyMessage(engine, message, environment, replayMode), message)
             logIndex += applied.logs.length
             continue
           }
-          const run = { message, environment, mode: TRACE_MODE, logIndex }
+          const run = { message, environment, mode: traceMode, logIndex }
           const { result, applied } = await traced(engine, run, config)
           logIndex += applied.logs.length
           results.push({ txHash: transaction.hash, result })
@@ -103,8 +110,6 @@ const NOBODY: Hex = '0x0000000000000000000000000000000000000000'
 /** Each round only adds entries; geth has no bound here. */
 const ACCESS_LIST_ROUNDS_MAX = 20
 const CALL_MODE: TransitionMode = { kind: 'call', traced: false }
-const REPLAY_MODE: TransitionMode = { kind: 'transaction', traced: false }
-const TRACE_MODE: TransitionMode = { kind: 'transaction', traced: true }
 const TRACED_CALL_MODE: TransitionMode = { kind: 'call', traced: true }
 
 function entryCount(list: readonly AccessListItem[]): number {

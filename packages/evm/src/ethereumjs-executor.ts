@@ -1,11 +1,12 @@
 import type { Kv } from '@zerog/ports'
-import { assert, type Hex } from '@zerog/primitives'
+import { assert, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { type Produced, produceBlock, produceGenesis, reproduceBlock } from './blocks.ts'
 import { createCalls, type WithEngine } from './calls.ts'
 import { headerHash } from './codec/block.ts'
 import { createChainCommon } from './engine/common.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
-import type { Executor } from './executor.ts'
+import { applyStateOverrides } from './engine/requests.ts'
+import type { Executor, StateOverrides } from './executor.ts'
 import { type BaseFeePolicy, DEVNET_BASE_FEE, validateHeader } from './header-rules.ts'
 import { ENGINES_POOLED_MAX, UNCOMMITTED_BLOCKS_MAX } from './limits.ts'
 import { createReads } from './reads.ts'
@@ -19,14 +20,21 @@ export type EthereumjsExecutorOptions = {
   readonly baseFee?: BaseFeePolicy
   /** Gas that a call may use at most. Default: the block's gas limit. */
   readonly callGasMax?: bigint
+  /** Development only: accounts with code may send transactions (EIP-3607 off), so that contracts can be impersonated. */
+  readonly contractSenders?: boolean
+}
+
+export type EthereumjsExecutor = Executor & {
+  /** Development only: commits a state that differs from `stateRoot` by the overrides; returns its root. */
+  readonly editState: (stateRoot: Hex, stateOverrides: StateOverrides) => Promise<Hex>
 }
 
 /**
  * The first engine behind `Executor`: the interpreter of @ethereumjs/evm on our own state, trie and state transition.
  * `@ethereumjs/vm` executes the same blocks in tests as the oracle.
  */
-export function createEthereumjsExecutor(options: EthereumjsExecutorOptions): Executor {
-  const { kv, chainId, baseFee = DEVNET_BASE_FEE, callGasMax } = options
+export function createEthereumjsExecutor(options: EthereumjsExecutorOptions): EthereumjsExecutor {
+  const { kv, chainId, baseFee = DEVNET_BASE_FEE, callGasMax, contractSenders = false } = options
   const common = createChainCommon(chainId)
   const store = createNodeStore(kv)
   const newEngine = (): Engine => createEngine({ common, store })
@@ -72,7 +80,7 @@ export function createEthereumjsExecutor(options: EthereumjsExecutorOptions): Ex
     genesis: async ({ allocation, environment }) =>
       (await exclusively((engine) => produceGenesis(engine, allocation, environment))).block,
     build: async (request) => {
-      const { block, refusals } = await exclusively((engine) => produceBlock(engine, { ...request, chainId }))
+      const { block, refusals } = await exclusively((engine) => produceBlock(engine, { ...request, chainId, contractSenders }))
       return { block, refusals }
     },
     replay: async ({ parent, encoded }) => {
@@ -87,7 +95,15 @@ export function createEthereumjsExecutor(options: EthereumjsExecutorOptions): Ex
       uncommitted.delete(block.hash)
       store.forget(additions)
     },
-    ...createCalls({ withEngine, chainId, callGasMax }),
+    editState: (stateRoot, stateOverrides) =>
+      withEngine(async ({ state }) => {
+        state.open(fromHex(stateRoot, 32))
+        applyStateOverrides(state, { stateOverrides })
+        const { root, additions } = state.seal()
+        kv.write(store.writes(additions))
+        return toHex(root)
+      }),
+    ...createCalls({ withEngine, chainId, callGasMax, contractSenders }),
     ...createReads(store),
   }
 }

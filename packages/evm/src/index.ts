@@ -19,7 +19,7 @@ export { authorizationHash, createAddress, createAddress2, decodeTransaction } f
 export { intrinsicGas } from './engine/gas.ts'
 export { BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS, SYSTEM_ADDRESS, SYSTEM_CONTRACTS } from './engine/system-contracts.ts'
 export { delegationOf } from './engine/transition.ts'
-export { createEthereumjsExecutor, type EthereumjsExecutorOptions } from './ethereumjs-executor.ts'
+export { createEthereumjsExecutor, type EthereumjsExecutor, type EthereumjsExecutorOptions } from './ethereumjs-executor.ts'
 export type * from './executor.ts'
 export { type BaseFeePolicy, DEVNET_BASE_FEE, environmentOf, FIXED_FIELDS, nextBaseFee, validateHeader } from './header-rules.ts'
 export { CODE_BYTES_MAX, INITCODE_BYTES_MAX, TRANSACTION_BYTES_MAX } from './limits.ts'

@@ -1,1 +1,2 @@
-export {}
+export type * from './app/chain-backend.ts'
+export { type ChainBackendOptions, createChainBackend } from './create-chain-backend.ts'

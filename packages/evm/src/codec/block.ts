@@ -53,13 +53,20 @@ export function encodeBlock(header: Header, transactions: readonly Transaction[]
 }
 
 /** Decodes an encoded block and every transaction in it; throws INVALID_ARGUMENT. Nothing is executed. */
-export function decodeBlock(encoded: Uint8Array, options: { readonly chainId?: bigint } = {}): DecodedBlock {
+export function decodeBlock(
+  encoded: Uint8Array,
+  options: { readonly chainId?: bigint /** 20 bytes per transaction, from our own store */; readonly senders?: Uint8Array } = {},
+): DecodedBlock {
   const [head, body, ommers, withdrawals] = toList(rlpDecode(encoded), 'block', 4)
   if (head === undefined) throw new ZerogError('INVALID_ARGUMENT', { message: 'rlp: a block without a header' })
   toList(ommers, 'ommers', 0)
   toList(withdrawals, 'withdrawals', 0)
-  const transactions = toList(body, 'transactions').map((item) =>
-    decodeTransaction(item instanceof Uint8Array ? item : rlpEncode(item), options),
+  const { senders } = options
+  const transactions = toList(body, 'transactions').map((item, index) =>
+    decodeTransaction(item instanceof Uint8Array ? item : rlpEncode(item), {
+      ...(options.chainId !== undefined && { chainId: options.chainId }),
+      ...(senders !== undefined && { sender: toHex(toBytes(senders.subarray(20 * index, 20 * index + 20), 'sender', 20)) }),
+    }),
   )
   return { header: decodeHeader(head), hash: keccakHex(rlpEncode(head)), transactions }
 }

@@ -31,6 +31,8 @@ export type TransitionMode = {
   readonly kind: 'transaction' | 'call'
   /** Transfers without code are moved without the interpreter; a tracer must see them. */
   readonly traced: boolean
+  /** EIP-3607 is off (development). */
+  readonly contractSenders?: boolean
   /** Called with the addresses and slots that were touched beside those warm from the start (EIP-2930). */
   readonly onAccessList?: (accesses: AccessListItem[]) => void
 }
@@ -93,8 +95,7 @@ export async function applyMessage(
   const gasSpent = intrinsic + ran.gasUsed
   const refundMax = gasSpent / 5n
   const refund = ran.refund + authorizationRefund
-  const refunded = gasSpent - smaller(refund, refundMax)
-  const gasUsed = refunded > floor ? refunded : floor
+  const gasUsed = larger(gasSpent - smaller(refund, refundMax), floor)
   const after = state.account(sender) ?? NEW_ACCOUNT
   state.putAccount(sender, { ...after, balance: after.balance + (gasLimit - gasUsed) * effectiveGasPrice })
   mode.onAccessList?.(reportedAccesses(engine))
@@ -106,7 +107,7 @@ export async function applyMessage(
   return {
     status: ran.error === undefined ? 1 : 0,
     gasUsed,
-    gasSpent: gasSpent < floor ? floor : gasSpent,
+    gasSpent: larger(gasSpent, floor),
     effectiveGasPrice,
     output: ran.output,
     error: ran.error,
@@ -130,6 +131,11 @@ const U64_MAX = (1n << 64n) - 1n
 
 function smaller(a: bigint, b: bigint): bigint {
   if (a < b) return a
+  return b
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  if (a > b) return a
   return b
 }
 
@@ -162,7 +168,8 @@ function check(
     }
     if (account.nonce === U64_MAX)
       return { rejected: 'invalid', message: `nonce has max value: address ${from}, nonce: ${nonce}` }
-    if (account.codeHash !== EMPTY_CODE_HASH && delegationOf(state.code(account.codeHash)) === undefined) {
+    const contract = account.codeHash !== EMPTY_CODE_HASH && mode.contractSenders !== true
+    if (contract && delegationOf(state.code(account.codeHash)) === undefined) {
       return { rejected: 'invalid', message: `sender not an eoa: address ${from}, codehash: ${toHex(account.codeHash)}` }
     }
   }

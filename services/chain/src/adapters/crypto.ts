@@ -1,0 +1,9 @@
+import { hash } from 'node:crypto'
+import type { Crypto } from '../app/network.ts'
+import { blstBls } from './bls/blst.ts'
+
+/** BLS by blst, SHA-256 by Node. */
+export const nodeCrypto: Crypto = {
+  bls: blstBls,
+  sha256: (bytes) => new Uint8Array(hash('sha256', bytes, 'buffer')),
+}

@@ -1,0 +1,195 @@
+import { leaderMessage, nextRandomness } from '@zerog/consensus'
+import { type BlockEnvironment, type Executor, type Header, nextBaseFee, type Refusal, type Transaction } from '@zerog/evm'
+import type { Cancel, Clock, Logger } from '@zerog/ports'
+import { fromHex, type Hex, toHex } from '@zerog/primitives'
+import { nextTimestampMs, secondsOf } from '../core/timing.ts'
+import type { ChainBlock } from './block-store.ts'
+import type { Ledger } from './ledger.ts'
+import { type Crypto, leaderSlot, type Network } from './network.ts'
+import type { Pool } from './pool.ts'
+
+export type Sealing =
+  /** A block as soon as something can be executed; what arrives meanwhile goes into the next one. */
+  | { readonly kind: 'demand' }
+  /** A block every `blockTimeMs`, also an empty one. */
+  | { readonly kind: 'interval'; readonly blockTimeMs: number }
+  | { readonly kind: 'manual' }
+
+export type ProducerDeps = {
+  readonly ledger: Ledger
+  readonly pool: Pool
+  readonly executor: Executor
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly onSealed?: (block: ChainBlock, durationMs: number) => void
+  readonly fatal: (error: unknown) => void
+}
+
+export type Producer = ReturnType<typeof createProducer>
+
+/** The single leader: builds on its head, signs for r_h and extends the ledger, one block at a time. */
+export function createProducer(
+  options: { readonly network: Network; readonly secretKey: Uint8Array; readonly sealing: Sealing },
+  deps: ProducerDeps,
+) {
+  const { network, secretKey } = options
+  const { ledger, pool, executor, crypto, clock, logger } = deps
+  let { sealing } = options
+  let working: Promise<unknown> = Promise.resolve()
+  let kicked = false
+  let stopped = false
+  let timer: Cancel | undefined
+  let dueMs = clock.monotonicMs()
+  /** Development: added to the clock. */
+  let offsetMs = 0
+  let forcedMs: number | undefined
+
+  const nowMs = (): number => clock.nowMs() + offsetMs
+  const environmentOn = (parent: ChainBlock): { environment: BlockEnvironment; signature: Uint8Array; timestampMs: number } => {
+    const height = parent.header.height + 1n
+    const signature = crypto.bls.sign(secretKey, leaderMessage(leaderSlot(network, height).slot))
+    const timestampMs = nextTimestampMs(parent.timestampMs, nowMs(), forcedMs)
+    const prevRandao = toHex(nextRandomness(fromHex(parent.header.prevRandao), signature, crypto.sha256))
+    return { signature, timestampMs, environment: childEnvironment(network, parent, { timestampMs, prevRandao }) }
+  }
+
+  /** Builds and publishes one block; undefined if it would be empty and must not be. */
+  const sealOne = async (emptyToo: boolean): Promise<ChainBlock | undefined> => {
+    const startedMs = clock.monotonicMs()
+    const parent = ledger.head()
+    const { environment, signature, timestampMs } = environmentOn(parent)
+    const candidates = pool.candidates(environment.baseFeePerGas)
+    const { block, refusals } = await executor.build({ parent: parent.header, environment, candidates })
+    const dropped = refusals.filter(isHopeless).map(({ transaction }) => transaction.hash)
+    for (const { transaction, reason, message } of refusals) {
+      logger.debug('transaction_refused', { hash: transaction.hash, reason, message })
+    }
+    const touched = new Set<Hex>(
+      [...block.transactions, ...refusals.map(({ transaction }) => transaction)].map(({ from }) => from),
+    )
+    for (const transaction of block.transactions) if (transaction.type === 4) addAuthorities(touched, pool)
+    if (block.transactions.length === 0 && !emptyToo) {
+      const change = await pool.prepare(parent.header, touched, dropped, [])
+      change.apply()
+      return undefined
+    }
+    const included = block.transactions.map(({ hash }) => hash)
+    const change = await pool.prepare(block.header, touched, dropped, included)
+    const { epoch, view } = leaderSlot(network, environment.height).slot
+    const payload = { timestampMs, leaderSignature: signature, epoch, view }
+    const sealed = await ledger.extend(block, payload, { writes: change.writes, beforeShow: change.apply })
+    forcedMs = undefined
+    deps.onSealed?.(sealed, clock.monotonicMs() - startedMs)
+    return sealed
+  }
+
+  /** One at a time, in order of asking. A failure here is ours or the disk's: the node stops. */
+  const exclusively = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = working.then(work)
+    working = next.catch(() => undefined)
+    return next
+  }
+
+  const drainPool = async (): Promise<void> => {
+    while (!stopped && sealing.kind === 'demand' && pool.executable(nextBaseFee(ledger.head().header, network.baseFee))) {
+      kicked = false
+      const sealed = await exclusively(() => sealOne(false))
+      // Nothing could be included: only a new transaction or block changes that.
+      if (sealed === undefined) break
+    }
+  }
+  let draining = false
+  const kick = (): void => {
+    kicked = true
+    if (draining || sealing.kind !== 'demand' || stopped) return
+    draining = true
+    drainPool()
+      .catch(deps.fatal)
+      .finally(() => {
+        draining = false
+        if (kicked && !stopped) queueMicrotask(recheck)
+      })
+  }
+  /** Something arrived while the last round was ending. */
+  const recheck = (): void => {
+    kicked = false
+    if (pool.executable(nextBaseFee(ledger.head().header, network.baseFee))) kick()
+  }
+
+  const arm = (): void => {
+    timer?.()
+    timer = undefined
+    if (sealing.kind !== 'interval' || stopped) return
+    const { blockTimeMs } = sealing
+    // The next block is due `blockTimeMs` after this one was, however long sealing took.
+    dueMs = Math.max(dueMs, clock.monotonicMs() - blockTimeMs) + blockTimeMs
+    timer = clock.after(Math.max(0, dueMs - clock.monotonicMs()), () => {
+      exclusively(() => sealOne(true)).then(arm, deps.fatal)
+    })
+  }
+
+  const unsubscribe = pool.onWork(kick)
+  arm()
+  kick()
+
+  return {
+    exclusively,
+    sealOne,
+    pendingEnvironment: (parent: ChainBlock): BlockEnvironment => environmentOn(parent).environment,
+    sealing: (): Sealing => sealing,
+    setSealing: (next: Sealing): void => {
+      sealing = next
+      arm()
+      kick()
+    },
+    shiftClock: (seconds: bigint): bigint => {
+      offsetMs += Number(seconds) * 1000
+      return BigInt(Math.floor(offsetMs / 1000))
+    },
+    clockOffsetMs: (): number => offsetMs,
+    setClockOffsetMs: (ms: number): void => {
+      offsetMs = ms
+    },
+    forceTimestamp: (seconds: bigint): void => {
+      forcedMs = Number(seconds) * 1000
+      // Later blocks go on from there.
+      offsetMs = forcedMs - clock.nowMs()
+    },
+    /** Takes no further work and waits for the block that is being made. */
+    stop: async (): Promise<void> => {
+      stopped = true
+      unsubscribe()
+      timer?.()
+      await working
+    },
+  }
+}
+
+/** What the block after `parent` executes in. */
+export function childEnvironment(
+  network: Network,
+  parent: { readonly header: Header; readonly hash: Hex },
+  own: { readonly timestampMs: number; readonly prevRandao: Hex },
+): BlockEnvironment {
+  return {
+    height: parent.header.height + 1n,
+    parentHash: parent.hash,
+    timestampSeconds: secondsOf(own.timestampMs),
+    gasLimit: parent.header.gasLimit,
+    baseFeePerGas: nextBaseFee(parent.header, network.baseFee),
+    beneficiary: network.beneficiary,
+    prevRandao: own.prevRandao,
+    extraData: parent.header.extraData,
+  }
+}
+
+/** Refusals that waiting does not cure. */
+function isHopeless({ reason }: Refusal): boolean {
+  return reason === 'nonce_too_low' || reason === 'insufficient_funds' || reason === 'invalid'
+}
+
+/** An authorization moves its authority's nonce without a transaction of that account: everybody who waits is looked at again. */
+function addAuthorities(touched: Set<Hex>, pool: Pool): void {
+  for (const { from } of pool.all() as readonly Transaction[]) touched.add(from)
+}

@@ -1,0 +1,108 @@
+import { createEthereumjsExecutor, decodeTransaction, environmentOf, nextBaseFee, signHash, type Transaction } from '@zerog/evm'
+import type { Clock, Kv, Logger } from '@zerog/ports'
+import { fromHex, type Hex } from '@zerog/primitives'
+import type { PoolLimits } from '../core/mempool.ts'
+import type { ChainBlock } from './block-store.ts'
+import type { ChainBackend } from './chain-backend.ts'
+import { createDevControls, type Impersonation, impersonatedSender, impersonatedSignature } from './dev-controls.ts'
+import { openLedger } from './ledger.ts'
+import type { Crypto, Network } from './network.ts'
+import { openPool } from './pool.ts'
+import { createProducer, type Sealing } from './producer.ts'
+
+export type ValidatorOptions = {
+  readonly network: Network
+  /** BLS secret key of the one validator. */
+  readonly secretKey: Uint8Array
+  readonly sealing: Sealing
+  readonly tipMinWei: bigint
+  readonly poolLimits?: PoolLimits
+  /** Public development keys that this node signs with; empty outside of 31337. */
+  readonly accounts: readonly { readonly address: Hex; readonly privateKey: Hex }[]
+  /** Time travel, revert, impersonation: only when no other layer relies on finality. */
+  readonly dev: boolean
+}
+
+export type ValidatorDeps = {
+  readonly kv: Kv
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly onSealed?: (block: ChainBlock, durationMs: number) => void
+  readonly fatal: (error: unknown) => void
+}
+
+export type Validator = Awaited<ReturnType<typeof openValidator>>
+
+/** Opens the chain in `kv` and goes on with it: same head, same pool. */
+export async function openValidator(options: ValidatorOptions, deps: ValidatorDeps) {
+  const { network, secretKey, sealing, tipMinWei, poolLimits, accounts } = options
+  const { kv, crypto, clock, logger, fatal } = deps
+  const executor = createEthereumjsExecutor({
+    kv,
+    chainId: network.chainId,
+    baseFee: network.baseFee,
+    contractSenders: options.dev,
+  })
+  const ledger = await openLedger(network, { kv, executor, crypto })
+  const rules = { blockGasLimit: network.gasLimit, tipMin: tipMinWei }
+  const pool = await openPool(
+    { chainId: network.chainId, rules, ...(poolLimits !== undefined && { limits: poolLimits }) },
+    { kv, executor, ledger, logger },
+  )
+  const producer = createProducer(
+    { network, secretKey, sealing },
+    { ledger, pool, executor, crypto, clock, logger, fatal, ...(deps.onSealed !== undefined && { onSealed: deps.onSealed }) },
+  )
+  const impersonation: Impersonation = new Set()
+  const keys = new Map(accounts.map(({ address, privateKey }) => [address.toLowerCase() as Hex, fromHex(privateKey, 32)]))
+  const decode = (raw: Uint8Array): Transaction => decodeSubmitted(raw, network.chainId, impersonation)
+
+  const backend: ChainBackend = {
+    chainId: network.chainId,
+    executor,
+    head: ledger.head,
+    blockByHeight: (height) => (height > ledger.head().header.height ? undefined : ledger.store.byHeight(height)),
+    blockByHash: (hash) => visible(ledger.store.byHash(hash), ledger.head()),
+    transaction: (hash) => {
+      const found = ledger.store.transaction(hash)
+      return found !== undefined && found.block.header.height <= ledger.head().header.height ? found : undefined
+    },
+    blocksWithLogs: ledger.store.blocksWithLogs,
+    callEnvironment: (block, tag) =>
+      tag === 'at' ? environmentOf(block.header) : producer.pendingEnvironment(block as ChainBlock),
+    nextBaseFee: (block) => nextBaseFee(block.header, network.baseFee),
+    minPriorityFee: () => tipMinWei,
+    submit: async (raw) => pool.submit(decode(raw)),
+    pendingNonce: pool.pendingNonce,
+    pooled: async (hash) => pool.get(hash),
+    poolContent: async () => pool.content(),
+    onBlock: ledger.onBlock,
+    onPooled: pool.onPooled,
+    waitForHeight: ledger.waitForHeight,
+    get accounts() {
+      return [...new Set([...keys.keys(), ...impersonation])]
+    },
+    sign: async (address, payload) => {
+      const name = address.toLowerCase() as Hex
+      if (impersonation.has(name)) return impersonatedSignature(name)
+      const key = keys.get(name)
+      if (key === undefined) throw new RangeError(`no key for ${address}`)
+      return signHash(payload, key)
+    },
+    ...(options.dev && { dev: createDevControls({ kv, executor, ledger, pool, producer, impersonation }) }),
+  }
+  return { backend, ledger, pool, producer, executor, stop: producer.stop }
+}
+
+/** Only the stand-in signature of an account that is being impersonated right now passes without a key. */
+function decodeSubmitted(raw: Uint8Array, chainId: bigint, impersonation: Impersonation): Transaction {
+  const [any] = impersonation
+  if (any === undefined) return decodeTransaction(raw, { chainId })
+  const sender = impersonatedSender(decodeTransaction(raw, { chainId, sender: any }))
+  return decodeTransaction(raw, { chainId, ...(sender !== undefined && impersonation.has(sender) && { sender }) })
+}
+
+function visible(block: ChainBlock | undefined, head: ChainBlock): ChainBlock | undefined {
+  return block !== undefined && block.header.height <= head.header.height ? block : undefined
+}
