@@ -1,14 +1,14 @@
 import type { Clock } from '@zerog/ports'
-import { timedOut } from './errors.ts'
+import { serverError, timedOut } from './errors.ts'
 
-/** A signal that aborts with -32002 after `timeoutMs`, or with the reason of `outer`. */
+/** A signal that aborts with -32002 after `timeoutMs`, or with -32000 when `outer` aborts: nobody waits for the answer then. */
 export function deadline(
   options: { readonly timeoutMs: number; readonly outer: AbortSignal },
   deps: { readonly clock: Clock },
 ): { readonly signal: AbortSignal; readonly cancel: () => void } {
   const controller = new AbortController()
   const cancelTimer = deps.clock.after(options.timeoutMs, () => controller.abort(timedOut()))
-  const forward = () => controller.abort(options.outer.reason)
+  const forward = () => controller.abort(serverError('request cancelled'))
   if (options.outer.aborted) forward()
   options.outer.addEventListener('abort', forward, { once: true })
   return {

@@ -42,10 +42,10 @@ export function debugMethods(limits: JsonRpcLimits): Readonly<Record<string, Met
       (context, request, ref, options) => {
         const { backend, signal } = context
         const at = stateAt(backend, ref)
-        return backend.executor.traceCall(at.stateRoot, at.environment, capped(context, request), options.config, {
-          ...options.overrides,
-          signal,
-        })
+        const limited = capped(context, request)
+        const callOptions = { ...options.overrides, signal }
+        const traced = backend.executor.traceCall(at.stateRoot, at.environment, limited, options.config, callOptions)
+        return orRefusal(traced, limited.gas)
       },
     ),
   }
