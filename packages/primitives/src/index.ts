@@ -2,6 +2,7 @@ export { AssertionError, assert } from './assert.ts'
 export { type Budget, budget } from './budget.ts'
 export { bigintToBytes, bytesToBigint, compareBytes, concatBytes, equalBytes, fromHex, type Hex, isHex, toHex } from './bytes.ts'
 export { type ErrorDetails, ZerogError } from './error.ts'
+export { defaultHasher, keccak256 } from './file-tree/default-hasher.ts'
 export {
   assembleFileTree,
   buildFileTree,
@@ -24,6 +25,7 @@ export {
   segmentPaddedEntryCount,
   subtreeHeights,
 } from './file-tree/layout.ts'
+export { fileTreeInPool, type ParallelOptions, type SegmentHasher } from './file-tree/parallel.ts'
 export { checkSegmentProof, checkSegmentRoot, type ProofFailure, type SegmentClaim } from './file-tree/proof.ts'
 export {
   createSegmentTree,
