@@ -31,6 +31,17 @@ export const BUS_CONCURRENCY_MAX = 256
 export const BUS_DEDUPLICATION_MS = 2 * 60_000
 /** Undelivered messages of one consumer in memory; beyond it `publish` answers QUEUE_FULL. */
 export const BUS_MEMORY_QUEUE_MAX = 100_000
+/** Messages of one insert, and of one claim. */
+export const BUS_BATCH_MAX = 256
+export const BUS_PUBLISH_QUEUE_MAX = 10_000
+/** Fallback when no notification comes. */
+export const BUS_POLL_MS = 1_000
+/** Between two looks for messages that everybody acknowledged. */
+export const BUS_FORGET_MS = 30_000
 
 /** Entries of the memory cache; the one used least recently goes first. */
 export const CACHE_ENTRIES_MAX = 100_000
+
+export const SQL_CONNECTIONS_MAX = 10
+export const SQL_STATEMENT_MS = 30_000
+export const SQL_RETRIES_MAX = 5
