@@ -28,4 +28,5 @@ export {
   waitForFinality,
 } from './storage/upload.ts'
 export { httpTransport } from './transport/http.ts'
+export { type MemoryNetworkOptions, memoryTransport } from './transport/memory.ts'
 export type { Face, RpcRequest, Transport } from './transport/transport.ts'

@@ -1,5 +1,5 @@
-import type { FileTree } from '@zerog/primitives'
-import { decodeEventLog, encodeFunctionData, type Hex, type Log, parseAbi, toHex as viemHex } from 'viem'
+import { assert, type FileTree } from '@zerog/primitives'
+import { concat, decodeEventLog, encodeFunctionData, type Hex, keccak256, type Log, parseAbi, toHex as viemHex } from 'viem'
 import { sendTransaction } from '../chain/send.ts'
 import type { Context } from '../client.ts'
 import { fromViemError } from '../errors.ts'
@@ -93,4 +93,11 @@ function submissionOf(tree: FileTree, submitter: Hex, tags: Hex | undefined) {
 
 export function sectorsOf(tree: Pick<FileTree, 'nodes'>): bigint {
   return tree.nodes.reduce((sum, node) => sum + (1n << BigInt(node.height)), 0n)
+}
+
+/** Root of a submission: its nodes folded from the right, r = keccak(node || r). */
+export function rootOfNodes(nodes: readonly { readonly root: Hex }[]): Hex {
+  const last = nodes.at(-1)
+  assert(last !== undefined, 'a submission has at least one node')
+  return nodes.slice(0, -1).reduceRight<Hex>((right, node) => keccak256(concat([node.root, right])), last.root)
 }
