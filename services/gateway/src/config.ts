@@ -6,53 +6,42 @@ export const gatewayConfig = z.strictObject({
     .string()
     .default('127.0.0.1')
     .describe('address that the public face listens on; a devnet never listens beyond loopback'),
-  port: z.coerce.number().int().min(0).max(65_535).default(8545).describe('port of the public face; 0 takes a free one'),
+  port: z.int().min(0).max(65_535).default(8545).describe('port of the public face; 0 takes a free one'),
   publicUrl: z
     .string()
     .default('')
     .describe('URL under which clients reach this gateway when a proxy stands before it; empty: host and port'),
-  rpcBodyBytesMax: z.coerce
-    .number()
+  rpcBodyBytesMax: z
     .int()
     .min(1_024)
     .max(104_857_600)
     .default(5_242_880)
     .describe('largest JSON-RPC body or WebSocket frame, bytes'),
-  storageBodyBytesMax: z.coerce
-    .number()
+  storageBodyBytesMax: z
     .int()
     .min(1_024)
     .max(268_435_456)
     .default(104_857_600)
     .describe('largest body at the storage faces, bytes'),
-  requestTimeoutMs: z.coerce.number().int().min(100).max(600_000).default(30_000).describe('time for one JSON-RPC body, ms'),
-  requestsPerConnectionMax: z.coerce
-    .number()
+  requestTimeoutMs: z.int().min(100).max(600_000).default(30_000).describe('time for one JSON-RPC body, ms'),
+  requestsPerConnectionMax: z
     .int()
     .min(1)
     .max(10_000)
     .default(64)
     .describe('requests that run at once on one HTTP connection (pipelining)'),
-  connectionsMax: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(100_000)
-    .default(10_000)
-    .describe('open connections, HTTP and WebSocket together'),
-  webSocketsMax: z.coerce.number().int().min(1).max(100_000).default(2_000).describe('open WebSockets'),
-  rateLimitPerSecond: z.coerce
-    .number()
+  connectionsMax: z.int().min(1).max(100_000).default(10_000).describe('open connections, HTTP and WebSocket together'),
+  webSocketsMax: z.int().min(1).max(100_000).default(2_000).describe('open WebSockets'),
+  rateLimitPerSecond: z
     .int()
     .min(0)
     .max(1_000_000)
     .default(0)
     .describe('requests per second and client address, counted over all gateways; 0 is no limit'),
-  trustProxy: z.stringbool().or(z.boolean()).default(false).describe('take the client address from X-Forwarded-For'),
+  trustProxy: z.boolean().default(false).describe('take the client address from X-Forwarded-For'),
   corsOrigins: z.string().default('*').describe('origins that browsers may call from, comma separated, or *'),
   heightStamping: z
-    .stringbool()
-    .or(z.boolean())
+    .boolean()
     .default(true)
     .describe('heights of replies never decrease; only a chain-only devnet, where evm_revert goes back, turns it off'),
 })
