@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { ZerogError } from '@zerog/primitives'
+import { type ProcessId, processIdOf } from './process-id.ts'
+
+export type ChildSpec = {
+  readonly name: string
+  readonly target: string
+  readonly instance: number
+  readonly env: Readonly<Record<string, string>>
+  readonly admin: number
+  readonly logDir: string
+}
+
+export type Child = {
+  readonly spec: ChildSpec
+  readonly id: ProcessId
+  /** Resolves with how it ended; never rejects. */
+  readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
+  /** Last lines of its output, for the sentence about why it ended. */
+  readonly tail: () => readonly string[]
+  readonly kill: (signal: NodeJS.Signals) => void
+}
+
+const TAIL_LINES = 20
+const MAIN = join(import.meta.dirname, '..', 'main.ts')
+
+/**
+ * Starts `zerog run --target=…` as a child. Its stdin is a pipe that only this process holds: when the launcher dies, however
+ * it dies, the pipe closes and the child stops itself.
+ */
+export function startChild(spec: ChildSpec): Child {
+  const args = [MAIN, 'run', `--target=${spec.target}`, `--instance=${spec.instance}`, '--die-with-parent']
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...spec.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // Own group: Ctrl-C reaches the launcher alone, which then stops the targets in order.
+    detached: true,
+  })
+  const tail = keepLog(child, spec)
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('error', () => resolve({ code: 127, signal: null }))
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+  })
+  child.stdin?.on('error', () => {})
+  const pid = child.pid ?? 0
+  return {
+    spec,
+    id: processIdOf(pid) ?? { pid, started: '' },
+    exited,
+    tail: () => tail,
+    kill: (signal) => void child.kill(signal),
+  }
+}
+
+/** Resolves when /readyz says 200; rejects with what the child said when it ends first. */
+export async function untilReady(child: Child, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  let ended: { code: number | null; signal: NodeJS.Signals | null } | undefined
+  void child.exited.then((how) => {
+    ended = how
+  })
+  while (!(await isReady(child.spec.admin))) {
+    signal.throwIfAborted()
+    if (ended !== undefined) throw startFailure(child, ended)
+    if (performance.now() > deadline) {
+      throw new ZerogError('DEADLINE_EXCEEDED', {
+        message: `${child.spec.name} is not ready after ${timeoutMs / 1000} s; its log is ${join(child.spec.logDir, `${child.spec.name}.log`)}`,
+      })
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+async function isReady(admin: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${admin}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
+    (response) => response.ok,
+    () => false,
+  )
+}
+
+/** The child prints its failure as a JSON line `{"failure": {...}}`, so that reason and sentence survive the way up. */
+function startFailure(child: Child, ended: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): ZerogError {
+  for (const line of child.tail().toReversed()) {
+    const failure = failureOf(line)
+    if (failure !== undefined)
+      return new ZerogError(failure.reason as 'INTERNAL', { message: `${child.spec.name}: ${failure.message}` })
+  }
+  const last = child.tail().at(-1)
+  return new ZerogError('DEPENDENCY_UNAVAILABLE', {
+    message: `${child.spec.name} ended while starting (${ended.signal ?? `exit ${ended.code}`})${last === undefined ? '' : `: ${last}`}`,
+  })
+}
+
+function failureOf(line: string): { readonly reason: string; readonly message: string } | undefined {
+  try {
+    const { failure } = JSON.parse(line)
+    return typeof failure?.reason === 'string' && typeof failure.message === 'string' ? failure : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function keepLog(child: ChildProcess, spec: ChildSpec): readonly string[] {
+  const tail: string[] = []
+  const log = createWriteStream(join(spec.logDir, `${spec.name}.log`), { flags: 'a', mode: 0o600 })
+  log.on('error', () => {})
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue
+    createInterface({ input: stream }).on('line', (line) => {
+      log.write(`${line}\n`)
+      tail.push(line)
+      if (tail.length > TAIL_LINES) tail.shift()
+    })
+  }
+  child.once('close', () => log.end())
+  return tail
+}

@@ -1,0 +1,106 @@
+import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { lockFolder } from '@zerog/adapters'
+import { ZerogError } from '@zerog/primitives'
+
+/** Raised when data of an older release cannot be read any more; migrations inside a format do not touch it. */
+export const DATA_FORMAT = 1
+const FREE_BYTES_MIN = 512 * 1024 * 1024
+
+/** What --reset deletes: everything this launcher and its targets write, and nothing else that may lie in the folder. */
+const OWN_ENTRIES = ['format.json', 'endpoints.json', 'launcher.json', 'postgres', 'targets', 'tls', 'logs']
+
+export type DataFolder = { readonly path: string; readonly isNew: boolean; readonly release: () => void }
+
+/**
+ * Takes the data folder of a devnet for this process: one devnet per folder, enough space, a format that this release reads.
+ * A lock of a process that was killed is healed.
+ */
+export async function openDataFolder(path: string, options: { readonly reset: boolean }): Promise<DataFolder> {
+  const release = takeLock(path)
+  try {
+    await requireSpace(path)
+    if (options.reset) await reset(path)
+    const isNew = await checkFormat(path)
+    for (const name of ['targets', 'logs']) await mkdir(join(path, name), { recursive: true, mode: 0o700 })
+    return { path, isNew, release }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+function takeLock(path: string): () => void {
+  try {
+    return lockFolder(path)
+  } catch (error) {
+    if (!(error instanceof ZerogError) || error.reason !== 'DATA_FOLDER_IN_USE') throw error
+    throw new ZerogError('DATA_FOLDER_IN_USE', {
+      message: `another devnet (process ${error.metadata.pid}) runs in ${path}; stop it with npm run down, or start a second one: zerog up --data-dir .zerog/second --port-offset 100`,
+      metadata: error.metadata,
+      cause: error,
+    })
+  }
+}
+
+async function requireSpace(path: string): Promise<void> {
+  const { bavail, bsize } = await statfs(path)
+  const freeBytes = bavail * bsize
+  if (freeBytes >= FREE_BYTES_MIN) return
+  throw new ZerogError('DISK_FULL', {
+    message: `the disk of ${path} has ${Math.floor(freeBytes / 1024 / 1024)} MiB left and a devnet needs ${FREE_BYTES_MIN / 1024 / 1024}; free space or choose another --data-dir`,
+    metadata: { path, freeBytes: String(freeBytes) },
+  })
+}
+
+async function reset(path: string): Promise<void> {
+  // The format goes last: a reset that is cut off is seen as damaged, not as an empty devnet with old pieces.
+  for (const name of OWN_ENTRIES.filter((entry) => entry !== 'format.json'))
+    await rm(join(path, name), { recursive: true, force: true })
+  await rm(join(path, 'format.json'), { force: true })
+}
+
+/** True for a folder without a devnet. */
+async function checkFormat(path: string): Promise<boolean> {
+  const file = join(path, 'format.json')
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (text === undefined) {
+    const leftovers = (await readdir(path)).filter((name) => ['postgres', 'targets'].includes(name))
+    if (leftovers.length > 0) throw damaged(path, `it has ${leftovers.join(' and ')} but no format.json`)
+    await writeFile(`${file}.new`, `${JSON.stringify({ format: DATA_FORMAT })}\n`, { mode: 0o600, flush: true })
+    await rename(`${file}.new`, file)
+    return true
+  }
+  const format = readFormat(text)
+  if (format === undefined) throw damaged(path, 'format.json cannot be read')
+  if (format < DATA_FORMAT) {
+    throw new ZerogError('WRONG_STATE', {
+      message: `the data in ${path} has format ${format}, too old for this release (format ${DATA_FORMAT}); start again with zerog up --reset, or use the release that wrote it`,
+    })
+  }
+  if (format > DATA_FORMAT) {
+    throw new ZerogError('WRONG_STATE', {
+      message: `the data in ${path} has format ${format}, written by a newer release (this one reads ${DATA_FORMAT}); update zerog, or start again with zerog up --reset`,
+    })
+  }
+  return false
+}
+
+function readFormat(text: string): number | undefined {
+  try {
+    const { format } = JSON.parse(text)
+    return Number.isInteger(format) && format >= 0 ? format : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function damaged(path: string, problem: string): ZerogError {
+  return new ZerogError('DATA_FOLDER_DAMAGED', {
+    message: `the data folder ${path} is damaged: ${problem}; restore it from a backup, or start again with zerog up --reset`,
+    metadata: { path },
+  })
+}

@@ -1,0 +1,44 @@
+import type { UpOptions } from './options.ts'
+
+/** One running copy of a target. */
+export type PlannedInstance = {
+  readonly target: string
+  readonly instance: number
+  /** `chain-rpc` for the first, `chain-rpc-1` for the second: the key in endpoints.json and the name in messages. */
+  readonly name: string
+}
+
+export const DEFAULT_PORTS = { gateway: 8545, grpcFirst: 8600, adminFirst: 8700 } as const
+
+/** Which instances a devnet has, in the order in which they start. */
+export function planInstances(
+  options: Pick<UpOptions, 'chainOnly' | 'rpcReplicas' | 'storageNodes'>,
+): readonly PlannedInstance[] {
+  const copies = (target: string, count: number): PlannedInstance[] =>
+    Array.from({ length: count }, (_, instance) => ({
+      target,
+      instance,
+      name: instance === 0 ? target : `${target}-${instance}`,
+    }))
+  const chain = [...copies('chain-validator', 1), ...copies('chain-rpc', options.chainOnly ? 0 : options.rpcReplicas)]
+  const storage = options.chainOnly ? [] : [...copies('storage-node', options.storageNodes), ...copies('storage-gateway', 1)]
+  return [...chain, ...storage, ...copies('gateway', 1)]
+}
+
+export type PlannedPorts = {
+  readonly gateway: number
+  /** By name of instance; one process has only `devnet`. */
+  readonly grpc: Readonly<Record<string, number>>
+  readonly admin: Readonly<Record<string, number>>
+}
+
+/** Fixed ports, moved by the offset. 0 stands for a free one, taken by the caller. */
+export function planPorts(names: readonly string[], options: Pick<UpOptions, 'port' | 'portOffset'>): PlannedPorts {
+  const free = options.port === 0
+  const at = (base: number, index: number): number => (free ? 0 : base + options.portOffset + index)
+  return {
+    gateway: options.port ?? DEFAULT_PORTS.gateway + options.portOffset,
+    grpc: Object.fromEntries(names.map((name, index) => [name, at(DEFAULT_PORTS.grpcFirst, index)])),
+    admin: Object.fromEntries(names.map((name, index) => [name, at(DEFAULT_PORTS.adminFirst, index)])),
+  }
+}
