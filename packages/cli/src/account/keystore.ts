@@ -137,8 +137,18 @@ function accountDir(configDir: string): string {
 function derive(password: string, params: Keystore['crypto']['kdfparams']): Promise<Buffer> {
   const { n: N, r, p, dklen, salt } = params
   return new Promise((resolve, reject) => {
-    const options = { N, r, p, maxmem: 256 * N * r }
-    scrypt(password, Buffer.from(salt, 'hex'), dklen, options, (error, key) => (error === null ? resolve(key) : reject(error)))
+    const options = { N, r, p, maxmem: 256 * N * r + 1024 * r * p }
+    try {
+      scrypt(password, Buffer.from(salt, 'hex'), dklen, options, (error, key) => (error === null ? resolve(key) : reject(error)))
+    } catch (cause) {
+      // RFC 7914 wants N below 2^(16 r) and a power of two; OpenSSL refuses anything else.
+      reject(
+        new ZerogError('CONFIG_INVALID', {
+          message: `the keystore's scrypt parameters n=${N} r=${r} p=${p} are not allowed`,
+          cause,
+        }),
+      )
+    }
   })
 }
 

@@ -1,0 +1,55 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { openDataFolder } from './data-folder.ts'
+
+let root = ''
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'zerog-data-'))
+})
+afterEach(() => rm(root, { recursive: true, force: true }))
+
+const open = (reset = false) => openDataFolder(join(root, 'devnet'), { reset })
+const writeFormat = async (text: string) => {
+  await mkdir(join(root, 'devnet'), { recursive: true })
+  await writeFile(join(root, 'devnet', 'format.json'), text)
+}
+
+test('a new folder is new once', async () => {
+  const first = await open()
+  expect(first.isNew).toBe(true)
+  first.release()
+  const second = await open()
+  expect(second.isNew).toBe(false)
+  second.release()
+})
+
+test('a second devnet in one folder is refused with both ways out', async () => {
+  const first = await open()
+  await expect(open()).rejects.toMatchObject({
+    reason: 'DATA_FOLDER_IN_USE',
+    message: expect.stringMatching(/npm run down.*--data-dir/),
+  })
+  first.release()
+})
+
+test.each([
+  ['{"format":0}', 'WRONG_STATE', /too old/],
+  ['{"format":99}', 'WRONG_STATE', /newer release/],
+  ['garbage', 'DATA_FOLDER_DAMAGED', /--reset/],
+])('format.json %s is refused with a remedy', async (text, reason, message) => {
+  await writeFormat(text)
+  await expect(open()).rejects.toMatchObject({ reason, message: expect.stringMatching(message) })
+})
+
+test('data without a format is damaged, and --reset heals it but leaves what is not ours', async () => {
+  await mkdir(join(root, 'devnet', 'targets'), { recursive: true })
+  await mkdir(join(root, 'devnet', 'postgres'), { recursive: true })
+  await writeFile(join(root, 'devnet', 'notes.txt'), 'mine')
+  await expect(open()).rejects.toMatchObject({ reason: 'DATA_FOLDER_DAMAGED' })
+  const folder = await open(true)
+  expect(folder.isNew).toBe(true)
+  expect(await readdir(join(root, 'devnet'))).toContain('notes.txt')
+  folder.release()
+})
