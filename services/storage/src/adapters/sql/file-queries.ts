@@ -21,15 +21,15 @@ export function fileQueries(sql: Sql): Pick<StorageRepository, Methods> {
       const present = await findFile(sql, key)
       if (present !== undefined && !(await isDeleting(sql, key))) return present
       return sql.transaction(async (session) => {
-        await session.query('SELECT pg_advisory_xact_lock($1)', [OPEN_LOCK])
+        await session.query('SELECT pg_advisory_xact_lock($1::int8)', [OPEN_LOCK])
         if (await isDeleting(session, key)) return 'deleting'
         const other = await findFile(session, key)
         if (other !== undefined) return other
         const rows = await session.query<FileRow>(
           `INSERT INTO storage.files (root, size_bytes, expires_at_ms)
-           SELECT $1, $2, $3 WHERE $2 + (
+           SELECT $1::bytea, $2::int8, $3::int8 WHERE $2::int8 + (
              SELECT coalesce(sum(size_bytes), 0) FROM storage.files WHERE expires_at_ms IS NOT NULL
-           ) <= $4
+           ) <= $4::int8
            ON CONFLICT (root, size_bytes) DO UPDATE SET root = excluded.root RETURNING ${COLUMNS}`,
           [key.root, BigInt(key.sizeBytes), expiresAtMs, unsubmittedBytesMax],
         )

@@ -74,7 +74,7 @@ export function holdingQueries(sql: Sql): Pick<StorageRepository, Methods> {
     async addHolding({ fileId, rangeIndex, nodeId }) {
       await sql.query(
         `INSERT INTO storage.holdings (file_id, range_index, node_id, wanted)
-         SELECT file_id, range_index, $3, wanted FROM storage.holdings WHERE file_id = $1 AND range_index = $2 LIMIT 1
+         SELECT file_id, range_index, $3::bytea, wanted FROM storage.holdings WHERE file_id = $1 AND range_index = $2 LIMIT 1
          ON CONFLICT DO NOTHING`,
         [fileId, rangeIndex, fromHex(nodeId)],
       )
@@ -82,9 +82,9 @@ export function holdingQueries(sql: Sql): Pick<StorageRepository, Methods> {
     async replaceHolding({ fileId, rangeIndex, nodeId, by }) {
       await sql.query(
         `WITH gone AS (
-           DELETE FROM storage.holdings WHERE file_id = $1 AND range_index = $2 AND node_id = $3 RETURNING wanted
+           DELETE FROM storage.holdings WHERE file_id = $1::int8 AND range_index = $2::int4 AND node_id = $3 RETURNING wanted
          )
-         INSERT INTO storage.holdings (file_id, range_index, node_id, wanted) SELECT $1, $2, $4, wanted FROM gone
+         INSERT INTO storage.holdings (file_id, range_index, node_id, wanted) SELECT $1::int8, $2::int4, $4::bytea, wanted FROM gone
          ON CONFLICT DO NOTHING`,
         [fileId, rangeIndex, fromHex(nodeId), fromHex(by)],
       )
@@ -140,7 +140,7 @@ async function placeRange(
   if (placed.length > 0) {
     const wanted = maskToSql(fullMask(segmentCountOf(Number(file.size_bytes)), rangeIndex))
     await session.query(
-      'INSERT INTO storage.holdings (file_id, range_index, node_id, wanted) SELECT $1, $2, unnest($3::bytea[]), $4',
+      'INSERT INTO storage.holdings (file_id, range_index, node_id, wanted) SELECT $1::int8, $2::int4, unnest($3::bytea[]), $4::int8',
       [fileId, rangeIndex, nodeIds.map((nodeId) => fromHex(nodeId)), wanted],
     )
   }
