@@ -4,6 +4,7 @@ import { registerJsonRpc } from './adapters/http/json-rpc.ts'
 import { listen } from './adapters/http/listen.ts'
 import { createHttpServer } from './adapters/http/server.ts'
 import { registerStatus } from './adapters/http/status.ts'
+import { registerStorage, type StorageFaces } from './adapters/http/storage/register.ts'
 import { serveWebSockets } from './adapters/http/web-socket.ts'
 import { createAdmission } from './app/admission.ts'
 import { type ChainInstances, createChainInstances } from './app/chain-instances.ts'
@@ -28,8 +29,13 @@ export const gatewayModule = defineModule({
     const instances = createChainInstances({ rpc: context.rpc, clock, logger, signal: context.signal })
     const admit = createAdmission({ cache, logger, perSecondMax: config.rateLimitPerSecond })
     const app = createHttpServer(config, { uuid: () => context.random.uuid(), admit })
-    registerJsonRpc(app, config, { forward: createForward({ instances, heights, meter }), logger, meter })
-    const layers = registerLayers(app, context)
+    const storage = storageFaces(app, context)
+    registerJsonRpc(app, config, {
+      forward: createForward({ instances, heights, meter }),
+      logger,
+      meter,
+      ...(storage === undefined ? {} : { storage: { jsonRpc: storage.jsonRpc, publicUrl: config.publicUrl } }),
+    })
     let faces: Readonly<Record<string, string>> = {}
     const status = () =>
       gatewayStatus({
@@ -38,14 +44,14 @@ export const gatewayModule = defineModule({
         instances,
         heights,
         faces: () => faces,
-        layers,
+        layers: storage === undefined ? {} : { storage: () => storageStatus(storage) },
       })
     registerStatus(app, status)
     const sockets = serveWebSockets(app.server, config, { instances, heights, clock, logger, meter, admit })
     await instances.poll()
     // Nothing that was ever shown is above the highest head, so a gateway that restarts without its cache keeps the promise.
     for (const { height } of instances.list()) await heights.shown(height)
-    faces = facesOf(config, await listen(app, config))
+    faces = facesOf(config, await listen(app, config), storage)
     logger.info('gateway_listening', faces)
     let draining = false
     return {
@@ -61,20 +67,32 @@ export const gatewayModule = defineModule({
   },
 })
 
-/** Faces of the layers above the chain, and how to ask each for its state. */
-function registerLayers(
-  _app: FastifyInstance,
-  _context: ModuleContext<GatewayConfig>,
-): Readonly<Record<string, () => Promise<LayerStatus>>> {
-  return {}
+/** Only where a storage layer is part of the installation: a chain-only one answers 404 there. */
+function storageFaces(app: FastifyInstance, context: ModuleContext<GatewayConfig>): StorageFaces | undefined {
+  if (context.rpc.instances('storage-gateway') === 0) return undefined
+  const { storageBodyBytesMax: bodyBytesMax, publicUrl } = context.config
+  return registerStorage(app, { bodyBytesMax, publicUrl }, context)
 }
 
-function facesOf(config: GatewayConfig, listening: string): Readonly<Record<string, string>> {
+async function storageStatus(storage: StorageFaces): Promise<LayerStatus> {
+  try {
+    const { ready, detail } = await storage.status()
+    return { ready, detail, instances: [{ target: 'storage-gateway', instance: 0, ok: ready }] }
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    return { ready: false, detail: problem, instances: [{ target: 'storage-gateway', instance: 0, ok: false, problem }] }
+  }
+}
+
+function facesOf(config: GatewayConfig, listening: string, storage: StorageFaces | undefined): Readonly<Record<string, string>> {
   const gatewayUrl = config.publicUrl === '' ? listening : config.publicUrl.replace(/\/$/, '')
   return {
     gatewayUrl,
     rpcUrl: gatewayUrl,
     wsUrl: gatewayUrl.replace(/^http/, 'ws'),
+    ...(storage === undefined
+      ? {}
+      : { nodeUrl: `${gatewayUrl}${storage.paths.node}`, indexerUrl: `${gatewayUrl}${storage.paths.indexer}` }),
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Meter } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
-import { readEnvelope } from '../core/envelope.ts'
+import type { Envelope } from '../core/envelope.ts'
 import type { Instance } from '../core/instances.ts'
 import type { ChainInstances } from './chain-instances.ts'
 import type { Heights } from './heights.ts'
@@ -10,7 +10,7 @@ export type ForwardedAnswer = { readonly height: bigint; readonly chunks: AsyncI
 
 export type Forward = (
   body: Uint8Array,
-  options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  options: { readonly envelope: Envelope; readonly signal: AbortSignal; readonly timeoutMs: number },
 ) => Promise<ForwardedAnswer>
 
 /**
@@ -31,7 +31,10 @@ export function createForward(deps: {
   async function ask(instance: Instance, body: Uint8Array, minHeight: bigint, options: Parameters<Forward>[1]) {
     const stream = deps.instances
       .client(instance)
-      .execute({ body: Buffer.from(body.buffer, body.byteOffset, body.byteLength), minHeight }, options)
+      .execute(
+        { body: Buffer.from(body.buffer, body.byteOffset, body.byteLength), minHeight },
+        { signal: options.signal, timeoutMs: options.timeoutMs },
+      )
     const iterator = stream[Symbol.asyncIterator]()
     const first = await iterator.next()
     const height = first.done ? 0n : first.value.height
@@ -41,7 +44,7 @@ export function createForward(deps: {
   }
 
   return async (body, options) => {
-    const envelope = readEnvelope(body)
+    const { envelope } = options
     const minHeight = await deps.heights.stamp()
     const order = deps.instances.order({ minHeight, validatorOnly: envelope.route === 'validator' })
     let problem: ZerogError | undefined

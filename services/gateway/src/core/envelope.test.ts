@@ -19,6 +19,11 @@ describe('readEnvelope', () => {
   test('development methods go to the validator', () => {
     expect(readEnvelope(bytes('{"id":1,"method":"evm_mine"}')).route).toBe('validator')
   })
+  test('storage methods go to the storage layer, unless others stand beside them', () => {
+    expect(readEnvelope(bytes('{"id":1,"method":"zgs_getStatus"}')).route).toBe('storage')
+    expect(readEnvelope(bytes('[{"id":1,"method":"zgs_getStatus"},{"id":2,"method":"eth_chainId"}]')).route).toBe('any')
+    expect(readEnvelope(bytes('[]')).route).toBe('any')
+  })
   test('no bytes make it throw', () => {
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.json().map(bytes)), (body) => {

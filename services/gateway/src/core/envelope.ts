@@ -1,7 +1,7 @@
 /** What the gateway must know of a JSON-RPC body; the methods themselves belong to the chain. */
 export type Envelope = {
-  /** Where it must run: any instance may answer, or only the validator holds what it needs. */
-  readonly route: 'any' | 'validator'
+  /** Where it must run: any chain instance may answer, only the validator holds what it needs, or it is for the storage layer. */
+  readonly route: 'any' | 'validator' | 'storage'
   /** Whether running it twice is the same as running it once. */
   readonly idempotent: boolean
 }
@@ -17,6 +17,8 @@ const VALIDATOR_METHODS = new Set([
   'eth_sendTransaction',
   'eth_fillTransaction',
 ])
+/** 0G's storage methods, for clients that know one URL only. */
+const STORAGE_PREFIXES = ['zgs_', 'indexer_']
 const DEVELOPMENT_PREFIXES = ['evm_', 'hardhat_', 'anvil_']
 /** Running these twice has another effect or answer than running them once. */
 const ONCE_METHODS = new Set([
@@ -33,7 +35,9 @@ const ONCE_METHODS = new Set([
 /** Reads the methods of a request or batch. A body that is no JSON goes anywhere: the chain words that error. */
 export function readEnvelope(body: Uint8Array): Envelope {
   const methods = callsOf(parse(body)).map(methodOf)
-  const development = methods.some((method) => DEVELOPMENT_PREFIXES.some((prefix) => method.startsWith(prefix)))
+  const hasPrefix = (prefixes: readonly string[]) => (method: string) => prefixes.some((prefix) => method.startsWith(prefix))
+  if (methods.length > 0 && methods.every(hasPrefix(STORAGE_PREFIXES))) return { route: 'storage', idempotent: true }
+  const development = methods.some(hasPrefix(DEVELOPMENT_PREFIXES))
   return {
     route: development || methods.some((method) => VALIDATOR_METHODS.has(method)) ? 'validator' : 'any',
     idempotent: !development && !methods.some((method) => ONCE_METHODS.has(method)),

@@ -4,14 +4,21 @@ import { ZerogError } from '@zerog/primitives'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Forward, ForwardedAnswer } from '../../app/forward.ts'
 import type { GatewayConfig } from '../../config.ts'
-import { errorBody } from '../../core/envelope.ts'
+import { errorBody, readEnvelope } from '../../core/envelope.ts'
 import { toJsonRpcError } from '../../core/json-rpc-error.ts'
+import type { StorageJsonRpc } from './storage/json-rpc.ts'
 
 /** POST / and POST /rpc: the Ethereum JSON-RPC. The body goes to the chain unread; only failures of the gateway are worded here. */
 export function registerJsonRpc(
   app: FastifyInstance,
   config: GatewayConfig,
-  deps: { readonly forward: Forward; readonly logger: Logger; readonly meter: Meter },
+  deps: {
+    readonly forward: Forward
+    /** Absent where the installation has no storage layer. */
+    readonly storage?: { readonly jsonRpc: StorageJsonRpc; readonly publicUrl: string }
+    readonly logger: Logger
+    readonly meter: Meter
+  },
 ): void {
   const duration = deps.meter.histogram({
     name: 'zerog_gateway_json_rpc_duration_seconds',
@@ -26,11 +33,15 @@ export function registerJsonRpc(
     const gone = new AbortController()
     reply.raw.once('close', () => gone.abort())
     let outcome = 'ok'
+    const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(config.requestTimeoutMs)])
     try {
-      const answer = await deps.forward(body, {
-        signal: AbortSignal.any([gone.signal, AbortSignal.timeout(config.requestTimeoutMs)]),
-        timeoutMs: config.requestTimeoutMs,
-      })
+      const envelope = readEnvelope(body)
+      if (envelope.route === 'storage' && deps.storage !== undefined) {
+        const baseUrl = deps.storage.publicUrl === '' ? `${request.protocol}://${request.host}` : deps.storage.publicUrl
+        const { status, text } = await deps.storage.jsonRpc.execute(body, { signal, baseUrl })
+        return await reply.code(status).type('application/json').send(text)
+      }
+      const answer = await deps.forward(body, { envelope, signal, timeoutMs: config.requestTimeoutMs })
       return await sendAnswer(reply, answer)
     } catch (error) {
       outcome = 'refused'
