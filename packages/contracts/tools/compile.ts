@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+/// <reference path="./solc.d.ts" />
+import solc from 'solc'
 
 export type Artifact = {
   readonly abi: readonly unknown[]
@@ -50,7 +51,7 @@ export function compile(sources: Record<string, string>): Record<string, Artifac
       outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'storageLayout'] } },
     },
   }
-  const output = JSON.parse(loadSolc().compile(JSON.stringify(input))) as SolcOutput
+  const output = JSON.parse(solc.compile(JSON.stringify(input))) as SolcOutput
   const problems = (output.errors ?? []).filter(({ severity }) => severity !== 'info')
   if (problems.length > 0) throw new Error(problems.map((problem) => problem.formattedMessage).join('\n'))
   const artifacts: Record<string, Artifact> = {}
@@ -88,8 +89,4 @@ function flatten(
   if (type.members !== undefined) return type.members.flatMap((member) => flatten(member, types, `${name}.`, slot))
   const isValue = type.encoding === 'inplace' && type.base === undefined
   return isValue ? [[name, { slot, offset: variable.offset, bytes: Number(type.numberOfBytes) }]] : []
-}
-
-function loadSolc(): { compile(input: string): string } {
-  return createRequire(import.meta.url)('solc') as { compile(input: string): string } // plain JavaScript, no types
 }

@@ -5,17 +5,8 @@ import { createLegacyTx } from '@ethereumjs/tx'
 import { Account, createAddressFromString, hexToBytes, setLengthLeft } from '@ethereumjs/util'
 import { createVM, runTx } from '@ethereumjs/vm'
 import { type Hex, toHex } from '@zerog/primitives'
-import {
-  type Abi,
-  decodeErrorResult,
-  decodeEventLog,
-  decodeFunctionResult,
-  encodeDeployData,
-  encodeFunctionData,
-  keccak256,
-  toBytes,
-} from 'viem'
-import { artifacts, type GenesisAllocation, genesisAllocation, SYSTEM_ADDRESSES } from '../../src/index.ts'
+import { type Abi, encodeDeployData, keccak256, toBytes } from 'viem'
+import { type GenesisAllocation, genesisAllocation, SYSTEM_ADDRESSES } from '../../src/index.ts'
 
 export type TestLog = { readonly address: Hex; readonly topics: readonly Hex[]; readonly data: Hex }
 
@@ -167,5 +158,3 @@ function trimmed(value: Hex): Uint8Array {
 }
 
 export const deployData = (abi: Abi, bytecode: Hex, args: readonly unknown[]): Hex => encodeDeployData({ abi, bytecode, args })
-
-export { artifacts, decodeErrorResult, decodeEventLog, decodeFunctionResult, encodeFunctionData }
