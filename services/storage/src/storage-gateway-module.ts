@@ -3,7 +3,7 @@ import type { Hex } from '@zerog/primitives'
 import { defineModule, type ModuleContext } from '@zerog/runtime'
 import { rpcNodeConnector } from './adapters/grpc/node-connector.ts'
 import { serveStorage } from './adapters/grpc/storage/serve.ts'
-import { createTreeHasher } from './adapters/hasher.ts'
+import { openHashing } from './adapters/hashing.ts'
 import { sqlRepository } from './adapters/sql/repository.ts'
 import { createStorageGateway, type StorageGateway } from './app/gateway/storage-gateway.ts'
 import type { StorageRepository } from './app/repository.ts'
@@ -32,6 +32,7 @@ async function start(context: Context, openRepository: (context: Context) => Pro
   const flowAddress =
     config.flowAddress === '' ? addresses({ chainId: BigInt(network.chainId) }).flow : (config.flowAddress as Hex)
   const chain = await context.chain()
+  const hashing = openHashing()
   const holder = `${context.target}-${context.instance}-${context.random.uuid()}`
   const gateway = createStorageGateway(
     { ...config, flowAddress, chainId: network.chainId, holder },
@@ -44,7 +45,8 @@ async function start(context: Context, openRepository: (context: Context) => Pro
       clock,
       logger,
       meter,
-      hasher: await createTreeHasher(),
+      hasher: hashing.hasher,
+      check: hashing.check,
     },
   )
   serveStorage(context.rpc, gateway, { chainId: network.chainId, flowAddress })
@@ -64,6 +66,7 @@ async function start(context: Context, openRepository: (context: Context) => Pro
       stopping.abort()
       await running
       await gateway.idle()
+      await hashing.close()
     },
   }
 }

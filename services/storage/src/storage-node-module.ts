@@ -1,6 +1,6 @@
 import { defineModule } from '@zerog/runtime'
 import { serveStorageNode } from './adapters/grpc/node/serve.ts'
-import { createTreeHasher } from './adapters/hasher.ts'
+import { openHashing } from './adapters/hashing.ts'
 import { nodeSeed } from './adapters/identity/node-seed.ts'
 import { runLoop } from './app/gateway/loop.ts'
 import { createStorageNode } from './app/node/storage-node.ts'
@@ -17,9 +17,9 @@ export const storageNodeModule = defineModule({
     const blobs = await context.blobs('segments')
     const kv = await context.kv('promises')
     const signer = receiptSigner(await nodeSeed(context))
-    const hasher = await createTreeHasher()
+    const hashing = openHashing()
     const options = { chainId: context.network.chainId, capacityBytes: config.capacityBytes }
-    const node = createStorageNode(options, { blobs, kv, clock, logger, signer, hasher })
+    const node = createStorageNode(options, { blobs, kv, clock, logger, signer, check: hashing.check })
     serveStorageNode(rpc, node)
     const damagedFound = meter.counter({
       name: 'zerog_storage_scrub_damaged_total',
@@ -56,6 +56,7 @@ export const storageNodeModule = defineModule({
       async stop() {
         stopping.abort()
         await scrubbing
+        await hashing.close()
       },
     }
   },

@@ -1,11 +1,12 @@
 import type { Clock, Logger } from '@zerog/ports'
-import { checkSegmentProof, SEGMENT_BYTES, type TreeHasher, ZerogError } from '@zerog/primitives'
+import { SEGMENT_BYTES, ZerogError } from '@zerog/primitives'
 import { maskHas, rangeOf, segmentBit } from '../../core/ranges.ts'
 import { segmentCountOf } from '../../core/segment-count.ts'
 import type { SegmentKey } from '../../core/segment-key.ts'
 import { CACHE_ENTRIES_MAX, NODE_GET_TIMEOUT_MS, READ_AHEAD_SEGMENTS } from '../../limits.ts'
 import type { FileRecord, HoldingRef, RangeRecord, StorageRepository } from '../repository.ts'
 import type { Segment } from '../segment.ts'
+import type { SegmentChecker } from '../verify.ts'
 import { boundedCache } from './bounded-cache.ts'
 import type { NodeDirectory } from './directory.ts'
 import { hedged } from './hedge.ts'
@@ -19,7 +20,7 @@ export type ReadOptions = {
 export type ReadDeps = {
   readonly repository: StorageRepository
   readonly directory: NodeDirectory
-  readonly hasher: TreeHasher
+  readonly check: SegmentChecker
   readonly clock: Clock
   readonly logger: Logger
   /** A replica could not prove a segment that it is said to hold. */
@@ -99,7 +100,7 @@ export function createReader(options: ReadOptions, deps: ReadDeps): Reader {
     const { node, key, fileId, stop } = from
     try {
       const found = await node.client.get(key, AbortSignal.any([stop, AbortSignal.timeout(NODE_GET_TIMEOUT_MS)]))
-      const problem = checkSegmentProof({ ...key, proof: found.proof, data: found.data }, deps.hasher)
+      const problem = await deps.check({ ...key, proof: found.proof, data: found.data })
       if (problem === undefined) return { ...key, proof: found.proof, data: found.data }
       throw new ZerogError('VERIFICATION_FAILED', { message: `a replica sent a segment that is not of this file: ${problem}` })
     } catch (error) {

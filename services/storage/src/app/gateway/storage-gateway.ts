@@ -7,6 +7,7 @@ import { segmentCountOf } from '../../core/segment-count.ts'
 import { UPLOAD_BYTES_IN_FLIGHT_MAX, UPLOAD_QUEUE_MAX } from '../../limits.ts'
 import type { Checkpoint, HoldingRef, StorageRepository } from '../repository.ts'
 import type { Segment } from '../segment.ts'
+import type { SegmentChecker } from '../verify.ts'
 import { nodeDirectory } from './directory.ts'
 import { createFinalizer, rangeState } from './finalize.ts'
 import { type FileRef, type FinderOptions, fileFinder, type SubmittedFile } from './find-file.ts'
@@ -44,6 +45,7 @@ export type StorageGatewayDeps = {
   readonly logger: Logger
   readonly meter: Meter
   readonly hasher: TreeHasher
+  readonly check: SegmentChecker
 }
 
 export type FileView = SubmittedFile & { readonly uploadedSegmentCount: number; readonly cached: boolean }

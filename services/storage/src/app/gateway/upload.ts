@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Logger } from '@zerog/ports'
-import { type Budget, concatBytes, fromHex, type Hex, SEGMENT_BYTES, type TreeHasher, ZerogError } from '@zerog/primitives'
+import { type Budget, concatBytes, fromHex, type Hex, SEGMENT_BYTES, ZerogError } from '@zerog/primitives'
 import { quorumOf } from '../../core/durability.ts'
 import { chooseNodes } from '../../core/placement.ts'
 import { fullMask, rangeLength, rangeOf, segmentBit } from '../../core/ranges.ts'
@@ -8,7 +8,7 @@ import { segmentCountOf } from '../../core/segment-count.ts'
 import { CACHE_ENTRIES_MAX, NODE_PUT_TIMEOUT_MS } from '../../limits.ts'
 import type { FileRecord, RangeRecord, StorageRepository } from '../repository.ts'
 import type { Segment } from '../segment.ts'
-import { invalidSegment, verifySegment } from '../verify.ts'
+import { invalidSegment, type SegmentChecker, verifySegment } from '../verify.ts'
 import { boundedCache } from './bounded-cache.ts'
 import type { NodeDirectory } from './directory.ts'
 import type { FileFinder } from './find-file.ts'
@@ -27,7 +27,7 @@ export type UploadDeps = {
   readonly finder: FileFinder
   readonly recorder: Recorder
   readonly bytes: Budget
-  readonly hasher: TreeHasher
+  readonly check: SegmentChecker
   readonly logger: Logger
   /** A range of a file became whole on some node. */
   readonly onRangeStored: (fileId: bigint) => void
@@ -141,7 +141,7 @@ export function createUploader(options: UploadOptions, deps: UploadDeps): Upload
       let underWay: Promise<void> | undefined
       try {
         const file = await deps.finder.forUpload(segment, txSeq)
-        const verified = verifySegment(segment, deps.hasher)
+        const verified = await verifySegment(segment, deps.check)
         if (file.finalizedAtMs !== undefined) return 'duplicate'
         underWay = (await store(file, verified)).rest
         return 'stored'

@@ -1,5 +1,5 @@
 import type { BlobStore, Clock, Kv, Logger } from '@zerog/ports'
-import { type TreeHasher, toHex, ZerogError } from '@zerog/primitives'
+import { toHex, ZerogError } from '@zerog/primitives'
 import type { Receipt } from '../../core/receipt.ts'
 import {
   decodeSegmentKey,
@@ -12,7 +12,7 @@ import {
 import { decodeSegmentRecord, encodeSegmentRecord } from '../../core/segment-record.ts'
 import type { ReceiptSigner } from '../receipt-signer.ts'
 import type { Segment } from '../segment.ts'
-import { verifySegment } from '../verify.ts'
+import { type SegmentChecker, verifySegment } from '../verify.ts'
 import { type DamageList, damageList } from './damage-list.ts'
 import { promises } from './promises.ts'
 
@@ -28,7 +28,7 @@ export type StorageNodeDeps = {
   readonly clock: Clock
   readonly logger: Logger
   readonly signer: ReceiptSigner
-  readonly hasher: TreeHasher
+  readonly check: SegmentChecker
 }
 
 export type NodeStats = {
@@ -56,7 +56,7 @@ export type StorageNode = {
 
 /** Segments under their file's root, each verified on its way in, none acknowledged before it is durable. */
 export function createStorageNode(options: StorageNodeOptions, deps: StorageNodeDeps): StorageNode {
-  const { blobs, hasher, signer } = deps
+  const { blobs, signer } = deps
   const damages: DamageList = damageList()
   const promised = promises(deps.kv)
   /** Puts that run, by file: a receipt must not count what is visible but not yet on disk. */
@@ -99,7 +99,7 @@ export function createStorageNode(options: StorageNodeOptions, deps: StorageNode
 
   return {
     async put(segment, { repair = false } = {}) {
-      const verified = verifySegment(segment, hasher)
+      const verified = await verifySegment(segment, deps.check)
       const file = fileKeyText(segment)
       const work = store(verified, repair)
       const puts = running.get(file) ?? new Set()
