@@ -53,3 +53,11 @@ export const LOG_TEXT_CHARS_MAX = 4_096
 export const LOG_BYTES_SHOWN = 64
 export const LOG_ITEMS_MAX = 32
 export const LOG_DEPTH_MAX = 5
+
+export const ADMIN_REQUEST_MS = 10_000
+export const HEALTH_TIMEOUT_MS = 2_000
+/** First and longest pause between two looks at a target that another process has to start. */
+export const DEPENDENCY_POLL_FIRST_MS = 50
+export const DEPENDENCY_POLL_MAX_MS = 1_000
+/** A process whose launcher died ends after this long, whatever its modules do. */
+export const ORPHAN_EXIT_MS = 5_000

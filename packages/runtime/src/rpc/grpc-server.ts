@@ -1,4 +1,3 @@
-import { createServer } from 'node:net'
 import {
   type ChannelOptions,
   Metadata,
@@ -22,6 +21,7 @@ import type { TlsIdentity } from '../tls/credentials.ts'
 import { identityOf } from '../tls/names.ts'
 import { asBuffer, createMessageWriter, readMessages } from './grpc-stream.ts'
 import type { RpcHost } from './host.ts'
+import { type Listen, portProblem } from './listen.ts'
 import { encodeStatus, GRPC_CODE, publicError } from './status.ts'
 import { type IncomingCall, REQUEST_ID_HEADER } from './transport.ts'
 
@@ -48,7 +48,7 @@ const OPTIONS: ChannelOptions = {
 export async function startGrpcServer(options: {
   readonly host: RpcHost
   readonly identity: TlsIdentity
-  readonly listen: { readonly address: string; readonly port: number }
+  readonly listen: Listen
   /** Overrides for tests. */
   readonly channelOptions?: ChannelOptions
 }): Promise<GrpcServer> {
@@ -116,17 +116,7 @@ export async function startGrpcServer(options: {
   }
 }
 
-/** Refuses early, before modules have started, with the name of the setting. */
-export async function checkPortFree(listen: { readonly address: string; readonly port: number }): Promise<void> {
-  if (listen.port === 0) return
-  const probe = createServer()
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  probe.once('error', (cause: NodeJS.ErrnoException) => reject(portProblem(listen, cause)))
-  probe.listen({ host: listen.address, port: listen.port, exclusive: true }, () => probe.close(() => resolve()))
-  await promise
-}
-
-async function bind(server: Server, identity: TlsIdentity, listen: { address: string; port: number }): Promise<number> {
+async function bind(server: Server, identity: TlsIdentity, listen: Listen): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const host = listen.address.includes(':') ? `[${listen.address}]` : listen.address
   server.bindAsync(`${host}:${listen.port}`, identity.forServer(), (cause, port) => {
@@ -134,25 +124,6 @@ async function bind(server: Server, identity: TlsIdentity, listen: { address: st
     else reject(portProblem(listen, cause))
   })
   return promise
-}
-
-export function portProblem(listen: { address: string; port: number }, cause: NodeJS.ErrnoException): ZerogError {
-  const metadata = { address: listen.address, port: String(listen.port) }
-  if (cause.code === 'EACCES') {
-    return new ZerogError('CONFIG_INVALID', {
-      message: `this user may not listen on ${listen.address}:${listen.port}; choose a port above 1023`,
-      metadata,
-      cause,
-    })
-  }
-  if (cause.code === 'EADDRNOTAVAIL' || cause.code === 'ENOTFOUND') {
-    return new ZerogError('CONFIG_INVALID', { message: `${listen.address} is no address of this machine`, metadata, cause })
-  }
-  return new ZerogError('PORT_IN_USE', {
-    message: `port ${listen.port} on ${listen.address} is taken by another process; stop it or choose another port`,
-    metadata,
-    cause,
-  })
 }
 
 async function shut(server: Server, timeoutMs: number): Promise<boolean> {

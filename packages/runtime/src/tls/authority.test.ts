@@ -55,7 +55,7 @@ describe('the authority of an installation', () => {
     await expect(issueIdentity({ dir, network, target: 'gateway' })).rejects.toThrow(`run: zerog certs init --dir ${dir}`)
     await initAuthority(dir, network)
     await expect(initAuthority(dir, 'production')).rejects.toThrow('is the authority of network devnet, not of production')
-    await expect(issueIdentity({ dir, network: 'production', target: 'gateway' })).rejects.toThrow('another --network')
+    await expect(issueIdentity({ dir, network: 'production', target: 'gateway' })).rejects.toThrow('another --name')
     await expect(issueIdentity({ dir, network, target: 'Gateway' })).rejects.toThrow('must be 1 to 63 of a-z')
     await expect(readIdentity({ dir, network, target: 'gateway' })).rejects.toThrow('run: zerog certs issue gateway')
   })

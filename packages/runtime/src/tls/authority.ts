@@ -42,7 +42,7 @@ export async function initAuthority(
     const owner = networkOfAuthority(certificate)
     if (owner !== network) {
       throw new ZerogError('ALREADY_EXISTS', {
-        message: `${caPath} is the authority of network ${owner ?? '(unknown)'}, not of ${network}; give another folder with --dir`,
+        message: `${caPath} is the authority of network ${owner ?? '(unknown)'}, not of ${network}; give another folder with --dir or another --name`,
       })
     }
     if (certificate.notAfter.getTime() <= nowMs) {
@@ -147,7 +147,7 @@ async function loadAuthority(dir: string, network: string, nowMs: number) {
   const owner = networkOfAuthority(certificate)
   if (owner !== network) {
     throw new ZerogError('WRONG_STATE', {
-      message: `${caPath} is the authority of network ${owner ?? '(unknown)'}, not of ${network}; give its folder with --dir or another --network`,
+      message: `${caPath} is the authority of network ${owner ?? '(unknown)'}, not of ${network}; give its folder with --dir or another --name`,
     })
   }
   if (certificate.notAfter.getTime() <= nowMs) {
