@@ -1,4 +1,14 @@
 export {
+  type Bls,
+  genesisRandomness,
+  type LeaderSlot,
+  leaderMessage,
+  nextRandomness,
+  type Sha256,
+  validatorSetHash,
+  verifyRandomness,
+} from './randomness.ts'
+export {
   type Committee,
   createCommittee,
   isQuorum,
@@ -14,13 +24,3 @@ export { leaderSchedule } from './simplex/schedule.ts'
 export { createVoterState, type Timeouts, type VoterConfig, type VoterState } from './simplex/state.ts'
 export * from './simplex/types.ts'
 export { type Restored, restore, step } from './simplex/voter.ts'
-export {
-  type Bls,
-  genesisRandomness,
-  type LeaderSlot,
-  leaderMessage,
-  nextRandomness,
-  type Sha256,
-  validatorSetHash,
-  verifyRandomness,
-} from './randomness.ts'

@@ -1,0 +1,129 @@
+import type { Hex } from '@zerog/primitives'
+import type { Committee } from './committee.ts'
+import type { Ballot, Block, Certificate, Effect, ValidatorIndex, View, Vote } from './types.ts'
+
+export type Timeouts = {
+  /** No proposal by then: nullify. Twice the expected one-way delay. */
+  readonly leaderMs: number
+  /** No notarization by then: nullify. Three times the expected delay. */
+  readonly advanceMs: number
+  /** Notarized, but not certified (executed) by then: nullify. */
+  readonly certifyMs: number
+  /** Own nullify, the certificate that led into the view and open requests are sent again this often. */
+  readonly retryMs: number
+}
+
+/** What never changes during an epoch. */
+export type VoterConfig = {
+  readonly committee: Committee
+  /** undefined follows without voting. */
+  readonly self: ValidatorIndex | undefined
+  /** Signs the bytes of `voteMessage`; deterministic. */
+  readonly sign: (message: Uint8Array) => Uint8Array
+  readonly leader: (view: View) => ValidatorIndex
+  /** The last block of the epoch before: finalized, stands for view 0. */
+  readonly anchor: Block
+  /** The height that no block passes: its block is proposed again until it is finalized. */
+  readonly heightLast: number
+  readonly timeouts: Timeouts
+  /** A leader not heard of for this many views, while a quorum was, is not waited for. */
+  readonly silentViewsMax: number
+}
+
+/** All that is known of one view. */
+export type ViewState = {
+  proposal: { readonly block: Block; readonly vote: Vote } | undefined
+  /** Static validity of the proposal. */
+  check: 'none' | 'pending' | 'valid' | 'invalid'
+  /** First vote of each signer by kind; dropped once the certificate of that kind is known. */
+  readonly votes: Record<Ballot['kind'], Map<ValidatorIndex, Vote>>
+  readonly certificates: Partial<Record<Ballot['kind'], Certificate>>
+  /** Execution of the notarized block. */
+  execution: 'none' | 'pending' | 'valid' | 'invalid'
+  /** When execution began. */
+  executingMs: number
+  /** What this validator has said. */
+  readonly said: Partial<Record<Ballot['kind'], Ballot>>
+  /** The leader signed two blocks: no finalize from here. */
+  equivocated: boolean
+  building: boolean
+}
+
+export type VoterState = {
+  readonly config: VoterConfig
+  view: View
+  /** When the current view was entered. */
+  enteredMs: number
+  /** Own votes of a view that does not end are sent again then; Infinity for a committee of one. */
+  retryAtMs: number
+  /** Led into the current view; helps those who are behind. */
+  entry: Certificate | undefined
+  readonly views: Map<View, ViewState>
+  /** Blocks above the finalized one, and the finalized one. */
+  readonly blocks: Map<Hex, Block>
+  finalized: { view: View; block: Block; certificate: Certificate | undefined }
+  /** The highest finalization known; its block's ancestors may still be missing. */
+  finalization: Certificate | undefined
+  /** Last view in which something signed came from a validator. */
+  readonly heard: View[]
+  /** Signed something invalid, or sent a certificate that does not verify: ignored from then on. */
+  readonly ignored: Set<ValidatorIndex>
+  /** Answers given to each peer in its current window: asking is cheap, answering is not. */
+  readonly answered: { sinceMs: number; count: number }[]
+  /** Requests rotate over the peers. */
+  requests: { signature: string; atMs: number; attempts: number }
+  finished: boolean
+}
+
+/** One step's working set: the state, the time of the event and the effects so far. */
+export type Step = { readonly state: VoterState; readonly nowMs: number; readonly effects: Effect[] }
+
+export function createVoterState(config: VoterConfig): VoterState {
+  return {
+    config,
+    view: 1,
+    enteredMs: 0,
+    retryAtMs: Number.POSITIVE_INFINITY,
+    entry: undefined,
+    views: new Map(),
+    blocks: new Map([[config.anchor.hash, config.anchor]]),
+    finalized: { view: 0, block: config.anchor, certificate: undefined },
+    finalization: undefined,
+    heard: config.committee.validators.map(() => 0),
+    ignored: new Set(),
+    answered: config.committee.validators.map(() => ({ sinceMs: 0, count: 0 })),
+    requests: { signature: '', atMs: 0, attempts: 0 },
+    finished: false,
+  }
+}
+
+export function viewState(state: VoterState, view: View): ViewState {
+  let entry = state.views.get(view)
+  if (entry === undefined) {
+    entry = {
+      proposal: undefined,
+      check: 'none',
+      votes: { notarize: new Map(), nullify: new Map(), finalize: new Map() },
+      certificates: {},
+      execution: 'none',
+      executingMs: 0,
+      said: {},
+      equivocated: false,
+      building: false,
+    }
+    state.views.set(view, entry)
+  }
+  return entry
+}
+
+/** The block that a view may be built on: the finalized one, or one whose notarization this validator has certified. */
+export function anchorBlock(state: VoterState, view: View): Block | undefined {
+  if (view === state.finalized.view) return state.finalized.block
+  const entry = state.views.get(view)
+  if (entry?.execution !== 'valid') return undefined
+  return state.blocks.get((entry.certificates.notarize as Certificate).ballot.blockHash)
+}
+
+export function isNullified(state: VoterState, view: View): boolean {
+  return state.views.get(view)?.certificates.nullify !== undefined
+}

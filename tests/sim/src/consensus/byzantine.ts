@@ -1,0 +1,135 @@
+import {
+  type Ballot,
+  type Block,
+  type Certificate,
+  type Committee,
+  type Message,
+  NO_BLOCK,
+  type Vote,
+  voteMessage,
+} from '@zerog/consensus'
+import type { Prng } from '@zerog/sim'
+import type { BlockFlaw, Ledger } from './ledger.ts'
+import { sign, simulatedKey } from './signatures.ts'
+
+/** What a Byzantine validator may do; each one does a random subset, on top of an honest voter that it ignores at will. */
+export const MISDEEDS = [
+  'equivocate',
+  'invalid_blocks',
+  'double_votes',
+  'withhold',
+  'flood',
+  'forge',
+  'stale',
+  'lie_about_blocks',
+  'selective_silence',
+] as const
+export type Misdeed = (typeof MISDEEDS)[number]
+
+export type Outgoing = { readonly to: number; readonly message: Message }
+
+/** Turns what its honest voter would send into what it really sends. */
+export class Byzantine {
+  readonly #index: number
+  readonly #prng: Prng
+  readonly #ledger: Ledger
+  readonly misdeeds: ReadonlySet<Misdeed>
+  readonly #peers: readonly number[]
+  readonly #deaf: ReadonlySet<number>
+  readonly #seen: Message[] = []
+  readonly #twins = new Map<string, Block>()
+
+  constructor(options: { index: number; count: number; prng: Prng; ledger: Ledger; misdeeds: ReadonlySet<Misdeed> }) {
+    this.#index = options.index
+    this.#prng = options.prng
+    this.#ledger = options.ledger
+    this.misdeeds = options.misdeeds
+    this.#peers = Array.from({ length: options.count }, (_, index) => index).filter((index) => index !== options.index)
+    this.#deaf = new Set(this.#peers.filter(() => options.prng.chance(0.4)))
+  }
+
+  flaw(): BlockFlaw {
+    return this.misdeeds.has('invalid_blocks') && this.#prng.chance(0.5) ? this.#prng.pick(['static', 'execution']) : 'none'
+  }
+
+  hear(message: Message): void {
+    if (this.#seen.length < 64) this.#seen.push(message)
+    else this.#seen[this.#prng.below(64)] = message
+  }
+
+  broadcast(committee: Committee, epoch: number, message: Message): Outgoing[] {
+    return this.#peers.flatMap((to) => this.send(committee, epoch, to, message))
+  }
+
+  send(committee: Committee, epoch: number, to: number, message: Message): Outgoing[] {
+    const { misdeeds } = this
+    if (misdeeds.has('selective_silence') && this.#deaf.has(to)) return []
+    if (misdeeds.has('withhold') && this.#prng.chance(0.5)) return []
+    const out: Message[] = [message]
+    if (misdeeds.has('equivocate') && message.type === 'proposal' && this.#prng.chance(0.5))
+      out[0] = this.#twin(committee, epoch, message)
+    if (misdeeds.has('double_votes') && message.type === 'vote')
+      out.push(...this.#contradict(committee, epoch, message.vote.ballot))
+    if (misdeeds.has('flood') && this.#prng.chance(0.3)) out.push(...this.#flood(committee, epoch))
+    if (misdeeds.has('forge') && this.#prng.chance(0.3)) out.push(this.#forge(committee))
+    if (misdeeds.has('stale') && this.#seen.length > 0 && this.#prng.chance(0.3)) out.push(this.#prng.pick(this.#seen))
+    if (misdeeds.has('lie_about_blocks') && message.type === 'block')
+      out[0] = { type: 'block', block: this.#ledger.mint(message.block, 'static') }
+    return out.map((each) => ({ to, message: each }))
+  }
+
+  #vote(committee: Committee, epoch: number, ballot: Ballot): Vote {
+    const signature = sign(simulatedKey(epoch, this.#index), voteMessage(committee.context, ballot))
+    return { ballot, signer: this.#index, signature }
+  }
+
+  /** A second block for the same view, for some of the peers. */
+  #twin(committee: Committee, epoch: number, proposal: Extract<Message, { type: 'proposal' }>): Message {
+    const { block, vote } = proposal
+    const parent: Block = { hash: block.parentHash, parentHash: NO_BLOCK, height: block.height - 1 }
+    const twin = this.#twins.get(block.hash) ?? this.#ledger.mint(parent, 'none')
+    this.#twins.set(block.hash, twin)
+    return { type: 'proposal', block: twin, vote: this.#vote(committee, epoch, { ...vote.ballot, blockHash: twin.hash }) }
+  }
+
+  /** Says everything at once about a view: all its blocks notarized and finalized, and nullified too. */
+  #contradict(committee: Committee, epoch: number, ballot: Ballot): Message[] {
+    const twin = this.#twins.get(ballot.blockHash)
+    const blocks = twin ? [ballot.blockHash, twin.hash] : [ballot.blockHash]
+    const ballots: Ballot[] = [{ kind: 'nullify', view: ballot.view, parentView: 0, blockHash: NO_BLOCK }]
+    for (const blockHash of blocks) {
+      if (blockHash === NO_BLOCK) continue
+      ballots.push({ ...ballot, kind: 'notarize', blockHash }, { ...ballot, kind: 'finalize', blockHash })
+    }
+    return this.#prng.shuffle(ballots).map((each) => ({ type: 'vote', vote: this.#vote(committee, epoch, each) }))
+  }
+
+  #flood(committee: Committee, epoch: number): Message[] {
+    const view = this.#prng.pick([0, -1, 1.5, Number.MAX_SAFE_INTEGER, this.#prng.below(1_000), this.#prng.below(40)])
+    if (!Number.isSafeInteger(view) || view < 0) {
+      const ballot: Ballot = { kind: 'notarize', view, parentView: 0, blockHash: NO_BLOCK }
+      return [{ type: 'vote', vote: { ballot, signer: this.#index, signature: new Uint8Array(96) } }]
+    }
+    const parent: Block = { hash: NO_BLOCK, parentHash: NO_BLOCK, height: this.#prng.below(50) }
+    const block = this.#ledger.mint(parent, 'static')
+    const ballot: Ballot = { kind: this.#prng.pick(['notarize', 'finalize']), view, parentView: 0, blockHash: block.hash }
+    return [
+      { type: 'vote', vote: this.#vote(committee, epoch, ballot) },
+      { type: 'block', block },
+      { type: 'request', views: Array.from({ length: 200 }, (_, index) => index), blocks: [block.hash, NO_BLOCK] },
+    ]
+  }
+
+  /** A certificate without a quorum behind it. */
+  #forge(committee: Committee): Message {
+    const signers = committee.validators.flatMap((_, index) => (this.#prng.chance(0.8) ? [index] : []))
+    const ballot: Ballot = {
+      kind: this.#prng.pick(['notarize', 'nullify', 'finalize']),
+      view: 1 + this.#prng.below(60),
+      parentView: 0,
+      blockHash: this.#prng.chance(0.5) ? NO_BLOCK : `0x${'ab'.repeat(32)}`,
+    }
+    const certificate: Certificate = { ballot, signers, signature: this.#prng.bytes(96) }
+    return { type: 'certificate', certificate }
+  }
+}

@@ -1,0 +1,394 @@
+import { hash } from 'node:crypto'
+import {
+  type Committee,
+  createCommittee,
+  type Effect,
+  type Event,
+  type Evidence,
+  leaderSchedule,
+  type Message,
+  type Timeouts,
+  VIEWS_AHEAD_MAX,
+  type VoterState,
+  verifyCertificate,
+  verifyVote,
+} from '@zerog/consensus'
+import { Audit, EventQueue, Prng } from '@zerog/sim'
+import { Byzantine, MISDEEDS, type Misdeed } from './byzantine.ts'
+import { Ledger } from './ledger.ts'
+import { type Consensus, type NodeWorld, SimulatedNode } from './node.ts'
+import { simulatedKey, simulatedMultisignature } from './signatures.ts'
+
+export type ClusterOptions = {
+  readonly consensus: Consensus
+  readonly seed: bigint
+  readonly count: number
+  /** Of these validators, how many are Byzantine; less than a third by stake. */
+  readonly byzantine: number
+  readonly epochLength: number
+  /** One-way delay of a link, milliseconds. */
+  readonly delayMs: { readonly min: number; readonly max: number }
+  readonly loss: number
+  readonly duplication: number
+  readonly crashes: boolean
+  readonly partitions: boolean
+  readonly skewMsMax: number
+  readonly syncMsMax: number
+  readonly executionMsMax: number
+  readonly misdeeds?: readonly Misdeed[]
+  readonly timeouts: Timeouts
+  readonly trace?: (line: string) => void
+}
+
+export type ClusterReport = {
+  readonly bytes: number
+  readonly hash: string
+  readonly events: number
+  readonly height: number
+  readonly messages: number
+  readonly faults: Readonly<Record<string, number>>
+}
+
+/**
+ * Validators on virtual time, synchronously: the voter is pure, so a run of a thousand messages takes milliseconds. Every guarantee is
+ * checked after every step.
+ */
+export class Cluster {
+  readonly nodes: SimulatedNode[]
+  readonly ledger = new Ledger()
+  readonly faults: Record<string, number> = {}
+  /** From a block's proposal to its first finalization, milliseconds. */
+  readonly finalityMs: number[] = []
+  messages = 0
+  bytes = 0
+  readonly #options: ClusterOptions
+  readonly #prng: Prng
+  readonly #byzantine: (Byzantine | undefined)[]
+  readonly #committees = new Map<number, Committee>()
+  readonly #leaders = new Map<number, (view: number) => number>()
+  readonly #queue = new EventQueue()
+  readonly #audit: Audit
+  readonly #blocked = new Set<string>()
+  readonly #timers = new Map<string, { cancelled: boolean }>()
+  readonly #proposedMs = new Map<string, number>()
+  #timeUs = 0
+  #sequence = 0
+  #events = 0
+  #healed = false
+
+  constructor(options: ClusterOptions) {
+    this.#options = options
+    this.#prng = Prng.fromSeed(options.seed)
+    this.#audit = new Audit(options.trace)
+    const anchor = { hash: `0x${'11'.repeat(32)}` as const, parentHash: `0x${'00'.repeat(32)}` as const, height: 0 }
+    const world = this.#world()
+    this.nodes = Array.from({ length: options.count }, (_, index) => new SimulatedNode(index, anchor, world))
+    const liars = new Set(this.#prng.shuffle(this.nodes.map((node) => node.index)).slice(0, options.byzantine))
+    this.#byzantine = this.nodes.map((node) => (liars.has(node.index) ? this.#corrupt(node.index) : undefined))
+    for (const node of this.nodes) node.skewMs = this.#prng.below(options.skewMsMax + 1)
+  }
+
+  isHonest(node: SimulatedNode): boolean {
+    return this.#byzantine[node.index] === undefined
+  }
+
+  /** Faults until `faultyMs`, then none: from there every honest node must finalize `blocks` more in time. */
+  run({ faultyMs, blocks }: { readonly faultyMs: number; readonly blocks: number }): ClusterReport {
+    for (const node of this.nodes) this.#after(this.#prng.below(50), 'start', () => node.start())
+    if (this.#options.crashes) for (const node of this.nodes) this.#planCrash(node)
+    if (this.#options.partitions) this.#planPartition()
+    this.#runUntil('the end of the faults', faultyMs, () => this.#nowMs() >= faultyMs)
+    this.#heal()
+    const goal = this.ledger.heightFinalized + blocks
+    const deadlineMs = this.#nowMs() + LIVENESS_MS
+    this.#runUntil(`height ${goal}`, deadlineMs, () => this.#honest().every((node) => node.heightFinalized >= goal))
+    return {
+      hash: this.#audit.hash(),
+      events: this.#events,
+      height: this.ledger.heightFinalized,
+      messages: this.messages,
+      bytes: this.bytes,
+      faults: this.faults,
+    }
+  }
+
+  #runUntil(goal: string, deadlineMs: number, reached: () => boolean): void {
+    while (!reached()) {
+      const event = this.#queue.pop()
+      if (event === undefined || (event.timeUs / 1_000 > deadlineMs && goal.startsWith('height'))) {
+        const heights = this.#honest().map((node) => `${node.index}:${node.heightFinalized}`)
+        throw new Error(`liveness broken: ${goal} was not reached by ${Math.round(deadlineMs)} ms; heights ${heights.join(' ')}`)
+      }
+      if (event.cancelled) continue
+      this.#timeUs = event.timeUs
+      this.#events++
+      this.#audit.record(event.timeUs, '-', event.kind, event.detail)
+      event.run()
+    }
+  }
+
+  #heal(): void {
+    this.#healed = true
+    this.#blocked.clear()
+    for (const node of this.nodes) if (!node.up) node.start()
+  }
+
+  #honest(): SimulatedNode[] {
+    return this.nodes.filter((node) => this.isHonest(node))
+  }
+
+  #nowMs = () => this.#timeUs / 1_000
+
+  #after(delayMs: number, kind: string, run: () => void, detail = ''): { cancelled: boolean } {
+    const timeUs = this.#timeUs + Math.max(0, Math.round(delayMs * 1_000))
+    const event = {
+      timeUs,
+      tie: this.#prng.next(),
+      sequence: this.#sequence++,
+      owner: undefined,
+      kind,
+      detail,
+      run,
+      cancelled: false,
+    }
+    this.#queue.push(event)
+    return event
+  }
+
+  #count(fault: string): void {
+    this.faults[fault] = (this.faults[fault] ?? 0) + 1
+  }
+
+  #corrupt(index: number): Byzantine {
+    const chosen = this.#options.misdeeds ?? MISDEEDS.filter(() => this.#prng.chance(0.4))
+    const prng = this.#prng.fork(`byzantine-${index}`)
+    return new Byzantine({ index, count: this.#options.count, prng, ledger: this.ledger, misdeeds: new Set(chosen) })
+  }
+
+  #world(): NodeWorld {
+    return {
+      consensus: this.#options.consensus,
+      committee: (epoch) => this.#committee(epoch),
+      leader: (epoch) => this.#leader(epoch),
+      epochLength: this.#options.epochLength,
+      timeouts: this.#options.timeouts,
+      silentViewsMax: 8,
+      nowMs: this.#nowMs,
+      sync: (node, then) => this.#ifAlive(node, this.#prng.below(this.#options.syncMsMax + 1), 'sync', then),
+      wake: (node, epoch, atMs) => this.#wake(node, epoch, atMs),
+      perform: (node, epoch, effect) => this.#perform(node, epoch, effect),
+      afterStep: (node, state) => this.#checkBounds(node, state),
+    }
+  }
+
+  #committee(epoch: number): Committee {
+    let committee = this.#committees.get(epoch)
+    if (committee === undefined) {
+      const validators = this.nodes.map((node) => ({ publicKey: simulatedKey(epoch, node.index), stake: 1n }))
+      committee = createCommittee({
+        context: { chainId: 31_337n, epoch: BigInt(epoch) },
+        validators,
+        multisignature: simulatedMultisignature,
+      })
+      this.#committees.set(epoch, committee)
+    }
+    return committee
+  }
+
+  #leader(epoch: number): (view: number) => number {
+    let schedule = this.#leaders.get(epoch)
+    if (schedule === undefined) {
+      const { validators } = this.#committee(epoch)
+      const seed = Uint8Array.of(Number(this.#options.seed & 0xffn), epoch)
+      const sha256 = (bytes: Uint8Array) => new Uint8Array(hash('sha256', bytes, 'buffer'))
+      const compute = leaderSchedule({ seed, epoch: BigInt(epoch), validators, sha256 })
+      const known = new Map<number, number>()
+      schedule = (view) => {
+        const leader = known.get(view) ?? compute(view)
+        if (known.size < 10_000) known.set(view, leader)
+        return leader
+      }
+      this.#leaders.set(epoch, schedule)
+    }
+    return schedule
+  }
+
+  #ifAlive(node: SimulatedNode, delayMs: number, kind: string, run: () => void): void {
+    const { life } = node
+    this.#after(delayMs, kind, () => node.up && node.life === life && run(), String(node.index))
+  }
+
+  #wake(node: SimulatedNode, epoch: number, atMs: number): void {
+    const key = `${node.index}/${epoch}`
+    const before = this.#timers.get(key)
+    if (before) before.cancelled = true
+    const { life } = node
+    const fire = () => node.up && node.life === life && node.step(epoch, { type: 'time_passed' })
+    this.#timers.set(key, this.#after(Math.max(1, atMs - this.#nowMs()), 'timer', fire, String(node.index)))
+  }
+
+  #perform(node: SimulatedNode, epoch: number, effect: Effect): void {
+    const byzantine = this.#byzantine[node.index]
+    const answer = (event: Event) =>
+      this.#ifAlive(node, this.#prng.below(this.#options.executionMsMax + 1), event.type, () => node.step(epoch, event))
+    switch (effect.type) {
+      case 'broadcast':
+        return this.#broadcast(node, epoch, effect.message)
+      case 'send':
+        return this.#sendAll(node, epoch, byzantine?.send(this.#committee(epoch), epoch, effect.to, effect.message) ?? [effect])
+      case 'serve': {
+        const blocks = effect.blocks.flatMap((hash) => node.disk.blocks.get(hash) ?? [])
+        return this.#sendAll(
+          node,
+          epoch,
+          blocks.map((block) => ({ to: effect.to, message: { type: 'block' as const, block } })),
+        )
+      }
+      case 'build': {
+        const block = this.ledger.mint(effect.parent, byzantine?.flaw() ?? 'none')
+        this.#proposedMs.set(block.hash, this.#nowMs())
+        return answer({ type: 'block_built', view: effect.view, block })
+      }
+      case 'check':
+        return answer({
+          type: 'block_checked',
+          view: effect.view,
+          hash: effect.block.hash,
+          valid: this.ledger.flaw(effect.block.hash) !== 'static',
+        })
+      case 'certify': {
+        const valid = this.ledger.isExecutable(effect.block, epoch * this.#options.epochLength)
+        return answer({ type: 'block_certified', view: effect.view, hash: effect.block.hash, valid })
+      }
+      case 'finalized':
+        return this.#finalized(node, epoch, effect)
+      case 'report':
+        return this.#checkEvidence(epoch, effect.evidence)
+    }
+  }
+
+  #finalized(node: SimulatedNode, epoch: number, { blocks, certificate }: Extract<Effect, { type: 'finalized' }>): void {
+    if (!this.isHonest(node)) return
+    if (!verifyCertificate(this.#committee(epoch), certificate))
+      throw new Error(`node ${node.index} finalized with an invalid certificate`)
+    for (const block of blocks) {
+      if (block.height > this.ledger.heightFinalized)
+        this.finalityMs.push(this.#nowMs() - (this.#proposedMs.get(block.hash) ?? this.#nowMs()))
+      this.ledger.finalize(node.index, block)
+    }
+  }
+
+  /** Nobody honest is ever accused, and what is reported verifies. */
+  #checkEvidence(epoch: number, evidence: Evidence): void {
+    const votes =
+      evidence.type === 'invalid_proposal'
+        ? [evidence.vote]
+        : evidence.type === 'conflicting_notarize'
+          ? [evidence.first, evidence.second]
+          : [evidence.nullify, evidence.finalize]
+    this.#count(`evidence_${evidence.type}`)
+    for (const vote of votes) {
+      if (!verifyVote(this.#committee(epoch), vote)) throw new Error(`${evidence.type} was reported without a valid signature`)
+      if (this.#byzantine[vote.signer] === undefined)
+        throw new Error(`honest node ${vote.signer} was accused of ${evidence.type}`)
+    }
+  }
+
+  #broadcast(node: SimulatedNode, epoch: number, message: Message): void {
+    const byzantine = this.#byzantine[node.index]
+    if (!byzantine) {
+      if (message.type === 'vote' || message.type === 'proposal') this.ledger.say(node.index, epoch, message.vote.ballot)
+      for (const peer of this.nodes) if (peer !== node) this.#deliver(node, peer, epoch, message)
+      return
+    }
+    this.#sendAll(node, epoch, byzantine.broadcast(this.#committee(epoch), epoch, message))
+  }
+
+  #sendAll(node: SimulatedNode, epoch: number, outgoing: readonly { readonly to: number; readonly message: Message }[]): void {
+    for (const { to, message } of outgoing) {
+      const peer = this.nodes[to]
+      if (peer) this.#deliver(node, peer, epoch, message)
+    }
+  }
+
+  #deliver(from: SimulatedNode, to: SimulatedNode, epoch: number, message: Message): void {
+    this.messages++
+    this.bytes += sizeOf(message, this.#options.count)
+    const lossy = !this.#healed
+    if (this.#blocked.has(`${from.index}>${to.index}`)) return this.#count('partitioned')
+    if (lossy && this.#prng.chance(this.#options.loss)) return this.#count('lost')
+    const copies = lossy && this.#prng.chance(this.#options.duplication) ? 2 : 1
+    if (copies === 2) this.#count('duplicated')
+    for (let copy = 0; copy < copies; copy++) {
+      const { min, max } = this.#options.delayMs
+      const delayMs = min + (this.#prng.next() / 2 ** 32) * (max - min)
+      this.#after(delayMs, message.type, () => this.#arrive(from, to, epoch, message), `${from.index}>${to.index}`)
+    }
+  }
+
+  #arrive(from: SimulatedNode, to: SimulatedNode, epoch: number, message: Message): void {
+    this.#byzantine[to.index]?.hear(message)
+    to.receive(epoch, from.index, message)
+  }
+
+  #planCrash(node: SimulatedNode): void {
+    this.#after(200 + this.#prng.exponential(3_000), 'crash', () => {
+      if (this.#healed || !node.up) return
+      this.#count('crashed')
+      node.crash(this.#prng.below(node.unsynced + 1))
+      this.#after(this.#prng.exponential(800), 'restart', () => {
+        if (!node.up) node.start()
+      })
+      this.#planCrash(node)
+    })
+  }
+
+  /** One direction of some links at a time, so partitions may be asymmetric. */
+  #planPartition(): void {
+    this.#after(200 + this.#prng.exponential(2_000), 'partition', () => {
+      if (this.#healed) return
+      const side = new Set(this.nodes.filter(() => this.#prng.chance(0.5)).map((node) => node.index))
+      const bothWays = this.#prng.chance(0.5)
+      for (const a of this.nodes) {
+        for (const b of this.nodes) {
+          if (side.has(a.index) && !side.has(b.index)) this.#blocked.add(`${a.index}>${b.index}`)
+          if (bothWays && !side.has(a.index) && side.has(b.index)) this.#blocked.add(`${a.index}>${b.index}`)
+        }
+      }
+      this.#after(this.#prng.exponential(1_500), 'repair', () => {
+        this.#blocked.clear()
+        this.#planPartition()
+      })
+    })
+  }
+
+  /** No peer can make an honest voter hold more than a few views' worth of votes, however it floods. */
+  #checkBounds(node: SimulatedNode, state: VoterState): void {
+    if (!this.isHonest(node)) return
+    const span = state.view - state.finalized.view + VIEWS_AHEAD_MAX + 2
+    if (state.views.size > span + CERTIFIED_AHEAD_MAX)
+      throw new Error(`node ${node.index} holds ${state.views.size} views, ${span} are open`)
+    if (state.blocks.size > 2 * span + CERTIFIED_AHEAD_MAX)
+      throw new Error(`node ${node.index} holds ${state.blocks.size} blocks, ${span} views are open`)
+    for (const entry of state.views.values()) {
+      for (const votes of Object.values(entry.votes))
+        if (votes.size > this.#options.count) throw new Error(`node ${node.index} holds more votes than validators`)
+    }
+  }
+}
+
+/** After the faults end, honest nodes have this long to finalize what is asked for. */
+const LIVENESS_MS = 60_000
+
+/** Views far ahead of a node that was cut off, known by certificates that a quorum has signed. */
+const CERTIFIED_AHEAD_MAX = 2_000
+
+/** Bytes on the wire: payloads of blocks excluded, they depend on the transactions. */
+function sizeOf(message: Message, count: number): number {
+  const vote = 8 + 1 + 8 + 32 + 2 + 96
+  if (message.type === 'vote') return vote
+  if (message.type === 'proposal') return vote + 72
+  if (message.type === 'block') return 72
+  if (message.type === 'request') return 8 * message.views.length + 32 * message.blocks.length
+  return 68 + Math.ceil(count / 8) + 96
+}

@@ -1,0 +1,34 @@
+import { Prng } from '@zerog/sim'
+import { Cluster, type ClusterOptions, type ClusterReport } from './cluster.ts'
+import type { Consensus } from './node.ts'
+
+/** Delays, loss, crashes, partitions, clock skew and lies are all drawn from the seed; each kind is absent in part of the seeds. */
+export function hostileCluster(consensus: Consensus, seed: bigint, count: number, trace?: (line: string) => void): Cluster {
+  const prng = Prng.fromSeed(seed).fork('scenario')
+  const some = (probability: number, value: number) => (prng.chance(probability) ? value : 0)
+  const max = prng.pick([5, 20, 50, 150])
+  const options: ClusterOptions = {
+    consensus,
+    seed,
+    count,
+    byzantine: prng.chance(0.75) ? prng.between(0, Math.floor((count - 1) / 3)) : 0,
+    epochLength: prng.pick([4, 10, 1_000]),
+    delayMs: { min: 1, max },
+    loss: some(0.5, prng.pick([0.01, 0.1, 0.3])),
+    duplication: some(0.5, 0.1),
+    crashes: prng.chance(0.5),
+    partitions: prng.chance(0.5),
+    skewMsMax: some(0.5, 500),
+    syncMsMax: prng.pick([0, 2, 20]),
+    executionMsMax: prng.pick([1, 10, 100]),
+    timeouts: { leaderMs: 2 * max + 50, advanceMs: 3 * max + 75, certifyMs: 500, retryMs: 200 },
+    ...(trace ? { trace } : {}),
+  }
+  return new Cluster(options)
+}
+
+/** One seed: faults for some seconds of virtual time, then every honest validator finalizes five more blocks. */
+export function runHostile(consensus: Consensus, seed: bigint, count: number, trace?: (line: string) => void): ClusterReport {
+  const cluster = hostileCluster(consensus, seed, count, trace)
+  return cluster.run({ faultyMs: count > 10 ? 2_000 : 6_000, blocks: 5 })
+}
