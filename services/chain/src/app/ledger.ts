@@ -9,6 +9,17 @@ export type Ledger = Awaited<ReturnType<typeof openLedger>>
 
 export type LedgerDeps = { readonly kv: Kv; readonly executor: Executor; readonly crypto: Crypto }
 
+export type ExtendOptions = {
+  /** Go into the same commit. */
+  readonly writes?: readonly KvWrite[]
+  /** Runs in the same turn as the announcement, before it. */
+  readonly beforeShow?: () => void
+  /** The caller shows the block later. */
+  readonly quiet?: boolean
+  /** The last stored block, where it is not shown yet. */
+  readonly parent?: ChainBlock
+}
+
 /**
  * The finalized chain of this node: its blocks, its head and who listens. A new block becomes durable, then visible, then
  * announced. Opening an empty store makes the genesis block; opening another chain's store is refused.
@@ -54,12 +65,8 @@ export async function openLedger(network: Network, { kv, executor, crypto }: Led
     store,
     head: (): ChainBlock => head,
     /** State, block and indexes reach the disk before anybody hears of the block. `beforeShow` runs in the same turn as the announcement. */
-    extend: async (
-      block: ExecutedBlock,
-      payload: ConsensusPayload,
-      options: { readonly writes?: readonly KvWrite[]; readonly beforeShow?: () => void; readonly quiet?: boolean } = {},
-    ): Promise<ChainBlock> => {
-      assert(block.header.parentHash === head.hash, 'a block extends the head')
+    extend: async (block: ExecutedBlock, payload: ConsensusPayload, options: ExtendOptions = {}): Promise<ChainBlock> => {
+      assert(block.header.parentHash === (options.parent ?? head).hash, 'a block extends the head')
       const stored = withPayload(block, payload)
       // What survives a crash is a prefix of the writes: a block that is there has its state.
       executor.commit(block)

@@ -1,7 +1,7 @@
 import { decodeTransaction, type Executor, type Transaction } from '@zerog/evm'
 import type { Kv, KvWrite, Logger } from '@zerog/ports'
 import { bigintToBytes, bytesToBigint, type Hex, ZerogError } from '@zerog/primitives'
-import { createMempool, type PoolLimits, type PoolRules, type SenderState } from '../core/mempool.ts'
+import { createMempool, POOL_LIMITS, type PoolLimits, type PoolRules, type SenderState } from '../core/mempool.ts'
 import type { ChainBlock } from './block-store.ts'
 import { chunkKey, chunkWrites, readChunks, TABLES } from './block-store.ts'
 import type { Ledger } from './ledger.ts'
@@ -10,11 +10,11 @@ export type Pool = Awaited<ReturnType<typeof openPool>>
 
 export type PoolDeps = { readonly kv: Kv; readonly executor: Executor; readonly ledger: Ledger; readonly logger: Logger }
 
-export type PoolOptions = { readonly chainId: bigint; readonly rules: PoolRules; readonly limits?: PoolLimits }
+export type PoolOptions = { readonly chainId: bigint; readonly rules: PoolRules; readonly limits?: Partial<PoolLimits> }
 
 /** The mempool with its journal: a transaction whose hash was returned is there again after a crash. */
 export async function openPool({ chainId, rules, limits }: PoolOptions, { kv, executor, ledger, logger }: PoolDeps) {
-  const pool = createMempool(limits)
+  const pool = createMempool({ ...POOL_LIMITS, ...limits })
   /** Where each transaction is journalled. */
   const places = new Map<Hex, { readonly key: Uint8Array; readonly chunks: number }>()
   const listeners = new Set<(transaction: Transaction) => void>()

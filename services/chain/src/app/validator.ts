@@ -1,10 +1,11 @@
-import { createEthereumjsExecutor, decodeTransaction, environmentOf, nextBaseFee, signHash, type Transaction } from '@zerog/evm'
+import { createEthereumjsExecutor, decodeTransaction, environmentOf, nextBaseFee, type Transaction } from '@zerog/evm'
 import type { Clock, Kv, Logger } from '@zerog/ports'
-import { fromHex, type Hex } from '@zerog/primitives'
+import type { Hex } from '@zerog/primitives'
 import type { PoolLimits } from '../core/mempool.ts'
 import type { ChainBlock } from './block-store.ts'
 import type { ChainBackend } from './chain-backend.ts'
 import { createDevControls, type Impersonation, impersonatedSender, impersonatedSignature } from './dev-controls.ts'
+import { type DevelopmentKey, developmentSigner } from './development-signer.ts'
 import { openLedger } from './ledger.ts'
 import type { Crypto, Network } from './network.ts'
 import { openPool } from './pool.ts'
@@ -16,9 +17,9 @@ export type ValidatorOptions = {
   readonly secretKey: Uint8Array
   readonly sealing: Sealing
   readonly tipMinWei: bigint
-  readonly poolLimits?: PoolLimits
+  readonly poolLimits?: Partial<PoolLimits>
   /** Public development keys that this node signs with; empty outside of 31337. */
-  readonly accounts: readonly { readonly address: Hex; readonly privateKey: Hex }[]
+  readonly accounts: readonly DevelopmentKey[]
   /** Time travel, revert, impersonation: only when no other layer relies on finality. */
   readonly dev: boolean
 }
@@ -55,7 +56,7 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
     { ledger, pool, executor, crypto, clock, logger, fatal, ...(deps.onSealed !== undefined && { onSealed: deps.onSealed }) },
   )
   const impersonation: Impersonation = new Set()
-  const keys = new Map(accounts.map(({ address, privateKey }) => [address.toLowerCase() as Hex, fromHex(privateKey, 32)]))
+  const signer = developmentSigner(accounts)
   const decode = (raw: Uint8Array): Transaction => decodeSubmitted(raw, network.chainId, impersonation)
 
   const backend: ChainBackend = {
@@ -81,14 +82,11 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
     onPooled: pool.onPooled,
     waitForHeight: ledger.waitForHeight,
     get accounts() {
-      return [...new Set([...keys.keys(), ...impersonation])]
+      return [...new Set([...signer.accounts, ...impersonation])]
     },
     sign: async (address, payload) => {
       const name = address.toLowerCase() as Hex
-      if (impersonation.has(name)) return impersonatedSignature(name)
-      const key = keys.get(name)
-      if (key === undefined) throw new RangeError(`no key for ${address}`)
-      return signHash(payload, key)
+      return impersonation.has(name) ? impersonatedSignature(name) : signer.sign(name, payload)
     },
     ...(options.dev && { dev: createDevControls({ kv, executor, ledger, pool, producer, impersonation }) }),
   }

@@ -1,0 +1,34 @@
+import type { Meter } from '@zerog/ports'
+import type { ChainBlock } from '../app/block-store.ts'
+
+const SEAL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** Instruments of both targets, named zerog_chain_*. */
+export function createChainMetrics(meter: Meter) {
+  const transactions = meter.counter({
+    name: 'zerog_chain_transactions_total',
+    help: 'Transactions in blocks that this node showed.',
+  })
+  const gas = meter.counter({ name: 'zerog_chain_gas_total', help: 'Gas used by blocks that this node showed.' })
+  const seal = meter.histogram({
+    name: 'zerog_chain_seal_seconds',
+    help: 'From the start of building a block until it is durable and shown.',
+    buckets: SEAL_BUCKETS,
+  })
+  return {
+    shown: (block: Pick<ChainBlock, 'transactions' | 'header'>): void => {
+      transactions.add(block.transactions.length)
+      gas.add(Number(block.header.gasUsed))
+    },
+    sealed: (durationMs: number): void => seal.observe(durationMs / 1000),
+    height: (read: () => number): void =>
+      void meter.gauge({ name: 'zerog_chain_head_height', help: 'Height of the head that this node shows.', read }),
+    lag: (read: () => number): void =>
+      void meter.gauge({ name: 'zerog_chain_replica_lag_blocks', help: 'Blocks verified but not shown yet.', read }),
+    pool: (read: () => { readonly transactions: number; readonly bytes: number; readonly senders: number }): void => {
+      meter.gauge({ name: 'zerog_chain_pool_transactions', help: 'Transactions that wait.', read: () => read().transactions })
+      meter.gauge({ name: 'zerog_chain_pool_bytes', help: 'Bytes of transactions that wait.', read: () => read().bytes })
+      meter.gauge({ name: 'zerog_chain_pool_senders', help: 'Senders with waiting transactions.', read: () => read().senders })
+    },
+  }
+}

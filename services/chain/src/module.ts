@@ -1,0 +1,171 @@
+import { developmentAccounts } from '@zerog/contracts'
+import { curveEngine } from '@zerog/evm'
+import { fromHex, ZerogError } from '@zerog/primitives'
+import { ChainServiceDefinition, JsonRpcServiceDefinition, ReplicationServiceDefinition } from '@zerog/proto/chain'
+import { defineModule, type ModuleContext } from '@zerog/runtime'
+import { developmentSecretKey } from './adapters/bls/development-key.ts'
+import { nodeCrypto } from './adapters/crypto.ts'
+import { callEndpoint } from './adapters/grpc/call.ts'
+import { connectEndpoint } from './adapters/grpc/connect.ts'
+import { executeEndpoint } from './adapters/grpc/execute.ts'
+import { executePendingEndpoint } from './adapters/grpc/execute-pending.ts'
+import { getHeadEndpoint } from './adapters/grpc/get-head.ts'
+import { submitTransactionEndpoint } from './adapters/grpc/submit-transaction.ts'
+import { watchBlocksEndpoint } from './adapters/grpc/watch-blocks.ts'
+import { watchLogsEndpoint } from './adapters/grpc/watch-logs.ts'
+import { createJsonRpc } from './adapters/json-rpc/json-rpc.ts'
+import { createChainMetrics } from './adapters/metrics.ts'
+import { validatorUpstream } from './adapters/validator-upstream.ts'
+import type { ChainBackend } from './app/chain-backend.ts'
+import type { Network } from './app/network.ts'
+import { networkFromConfig } from './app/network-from-config.ts'
+import { openReplica } from './app/replica.ts'
+import { openValidator } from './app/validator.ts'
+import { type NetworkConfig, rpcConfig, type ValidatorConfig, validatorConfig } from './config.ts'
+
+/** Makes the blocks. One per network until the voter is there. */
+export const chainValidatorModule = defineModule({
+  target: 'chain-validator',
+  dependsOn: [],
+  config: validatorConfig,
+  start: async (context) => {
+    const { config, clock, logger, fatal } = context
+    const metrics = createChainMetrics(context.meter)
+    const network = describeNetwork(context)
+    const validator = await openValidator(
+      {
+        network,
+        secretKey: secretKeyOf(context, network),
+        sealing: config.blockTimeMs === 0 ? { kind: 'demand' } : { kind: 'interval', blockTimeMs: config.blockTimeMs },
+        tipMinWei: BigInt(config.minTipWei),
+        poolLimits: {
+          transactionsMax: config.poolTransactionsMax,
+          bytesMax: config.poolBytesMax,
+          senderTransactionsMax: config.poolSenderTransactionsMax,
+        },
+        accounts: context.network.development ? developmentAccounts() : [],
+        dev: config.chainOnly,
+      },
+      { kv: await context.kv('chain'), crypto: nodeCrypto, clock, logger, fatal, onSealed: (_block, ms) => metrics.sealed(ms) },
+    )
+    const { backend, pool } = validator
+    metrics.height(() => Number(backend.head().header.height))
+    metrics.pool(pool.size)
+    backend.onBlock(metrics.shown)
+    const faces = serve(context, backend)
+    context.rpc.serve(ReplicationServiceDefinition, {
+      watchBlocks: watchBlocksEndpoint({ backend }),
+      executePending: executePendingEndpoint({ backend }),
+    })
+    announceStart(context, backend)
+    return {
+      health: () => ({ ready: true, checks: [headCheck(backend)] }),
+      drain: validator.stop,
+      stop: async () => faces.close(),
+    }
+  },
+})
+
+/** Follows the validator, executes every block again and answers reads. */
+export const chainRpcModule = defineModule({
+  target: 'chain-rpc',
+  dependsOn: ['chain-validator'],
+  config: rpcConfig,
+  start: async (context) => {
+    const { config, clock, logger, fatal, signal } = context
+    const metrics = createChainMetrics(context.meter)
+    const replica = await openReplica(
+      {
+        network: describeNetwork(context),
+        tipMinWei: BigInt(config.minTipWei),
+        delayMs: config.delayMs,
+        accounts: context.network.development ? developmentAccounts() : [],
+      },
+      {
+        kv: await context.kv('chain'),
+        crypto: nodeCrypto,
+        clock,
+        logger,
+        fatal,
+        signal,
+        upstream: validatorUpstream(context.rpc),
+      },
+    )
+    const { backend } = replica
+    const lag = (): number => Number(replica.tip().header.height - backend.head().header.height)
+    metrics.height(() => Number(backend.head().header.height))
+    metrics.lag(lag)
+    backend.onBlock(metrics.shown)
+    const faces = serve(context, backend)
+    announceStart(context, backend)
+    return {
+      health: () => ({
+        ready: replica.caughtUp() && lag() <= config.lagBlocksMax,
+        checks: [
+          headCheck(backend),
+          { name: 'lag', ok: lag() <= config.lagBlocksMax, detail: `${lag()} blocks received but not shown` },
+          { name: 'validator', ok: replica.connected(), detail: replica.connected() ? 'following' : 'not reached' },
+        ],
+      }),
+      stop: async () => {
+        faces.close()
+        await replica.done
+      },
+    }
+  },
+})
+
+type Context = Pick<ModuleContext<NetworkConfig>, 'config' | 'network' | 'rpc' | 'clock' | 'logger' | 'meter'>
+
+function describeNetwork({ config, network }: Context): Network {
+  return networkFromConfig(config, {
+    chainId: BigInt(network.chainId),
+    development: network.development,
+    developmentPublicKey: () => nodeCrypto.bls.publicKey(developmentSecretKey()),
+  })
+}
+
+/** What validator and replica serve alike. */
+function serve({ rpc, clock, logger, meter }: Context, backend: ChainBackend): { readonly close: () => void } {
+  const jsonRpc = createJsonRpc({}, { backend, clock, logger, meter })
+  rpc.serve(ChainServiceDefinition, {
+    getHead: getHeadEndpoint({ backend }),
+    watchLogs: watchLogsEndpoint({ backend }),
+    call: callEndpoint({ backend }),
+    submitTransaction: submitTransactionEndpoint({ backend }),
+  })
+  rpc.serve(JsonRpcServiceDefinition, {
+    execute: executeEndpoint({ jsonRpc, backend }),
+    connect: connectEndpoint({ jsonRpc, backend }),
+  })
+  return { close: () => jsonRpc.close() }
+}
+
+function announceStart({ logger }: Context, backend: ChainBackend): void {
+  const { header, hash } = backend.head()
+  logger.info('chain_opened', { height: header.height, hash, chainId: backend.chainId, curve: curveEngine })
+  if (curveEngine !== 'secp256k1 (native)') {
+    logger.warn('curve_not_native', { curve: curveEngine, effect: 'sender recovery is about 20 times slower' })
+  }
+}
+
+function headCheck(backend: ChainBackend): { readonly name: string; readonly ok: boolean; readonly detail: string } {
+  const { header, hash } = backend.head()
+  return { name: 'head', ok: true, detail: `block ${header.height} ${hash}` }
+}
+
+function secretKeyOf({ config, network }: ModuleContext<ValidatorConfig>, described: Network): Uint8Array {
+  if (config.validatorKey === null && !network.development) {
+    throw new ZerogError('CONFIG_INVALID', {
+      message: 'validatorKey must be given on this network: the development key is public',
+      metadata: { field: 'validatorKey' },
+    })
+  }
+  const secretKey = config.validatorKey === null ? developmentSecretKey() : fromHex(config.validatorKey, 32)
+  const [leader] = described.validators
+  if (leader !== undefined && Buffer.compare(nodeCrypto.bls.publicKey(secretKey), leader.publicKey) === 0) return secretKey
+  throw new ZerogError('CONFIG_INVALID', {
+    message: 'validatorKey is not the secret of validatorPublicKeys: this node could not make blocks of this network',
+    metadata: { field: 'validatorKey' },
+  })
+}
