@@ -31,6 +31,8 @@ export const BUS_CONCURRENCY_MAX = 256
 export const BUS_DEDUPLICATION_MS = 2 * 60_000
 /** Undelivered messages of one consumer in memory; beyond it `publish` answers QUEUE_FULL. */
 export const BUS_MEMORY_QUEUE_MAX = 100_000
+export const BUS_STREAM_BYTES_MAX = 4 * 1024 ** 3
+export const BUS_PARKED_MS = 7 * 24 * 3_600_000
 /** Messages of one insert, and of one claim. */
 export const BUS_BATCH_MAX = 256
 export const BUS_PUBLISH_QUEUE_MAX = 10_000

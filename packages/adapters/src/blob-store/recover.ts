@@ -79,8 +79,9 @@ function cutTail(files: SegmentFiles, segment: number, end: number, logger: Logg
     if (size > end) {
       logger?.info('blob_tail_cut', { folder: files.folder, segment, offset: end, length: size - end })
       ftruncateSync(fd, end)
-      fsyncSync(fd)
     }
+    // Whole records that a killed process had not synced yet are shown from now on, so they have to last.
+    fsyncSync(fd)
     return end
   } finally {
     closeSync(fd)

@@ -9,8 +9,9 @@ import {
   BUS_SUBJECT_CHARS_MAX,
 } from '../limits.ts'
 
-const SUBJECT_PATTERN = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/
-const FILTER_PATTERN = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*(\.>)?$/
+/** At least two tokens: the first two name the layer, which is a stream of its own in NATS. */
+const SUBJECT_PATTERN = /^[a-z0-9_-]+(\.[a-z0-9_-]+)+$/
+const FILTER_PATTERN = /^[a-z0-9_-]+(\.[a-z0-9_-]+)+(\.>)?$/
 const CONSUMER_PATTERN = /^[A-Za-z0-9_-]+$/
 /** Printable ASCII: what a NATS header can carry unchanged. */
 const TEXT_PATTERN = /^[\x20-\x7e]*$/
@@ -26,7 +27,7 @@ export function checkPublication(message: Publication): BusMessage {
     throw invalid(`a message id is 1 to ${BUS_ID_CHARS_MAX} printable ASCII characters`, { id: id.slice(0, BUS_ID_CHARS_MAX) })
   }
   if (subject.length > BUS_SUBJECT_CHARS_MAX || !SUBJECT_PATTERN.test(subject)) {
-    throw invalid('a subject is lower-case tokens [a-z0-9_-] joined by dots', {
+    throw invalid('a subject is two or more lower-case tokens [a-z0-9_-] joined by dots', {
       subject: subject.slice(0, BUS_SUBJECT_CHARS_MAX),
     })
   }
@@ -56,7 +57,7 @@ export function checkPublication(message: Publication): BusMessage {
 export function checkTerms(options: SubscribeOptions): Terms {
   const terms = { ackWaitMs: 30_000, deliveriesMax: 10, concurrency: 1, ...options }
   if (terms.subject.length > BUS_SUBJECT_CHARS_MAX || !FILTER_PATTERN.test(terms.subject)) {
-    throw invalid('a subscription names a subject, or a prefix ending in .>', { subject: terms.subject })
+    throw invalid('a subscription names a subject, or a prefix of two or more tokens ending in .>', { subject: terms.subject })
   }
   if (terms.consumer.length > BUS_CONSUMER_CHARS_MAX || !CONSUMER_PATTERN.test(terms.consumer)) {
     throw invalid(`a consumer is 1 to ${BUS_CONSUMER_CHARS_MAX} characters of [A-Za-z0-9_-]`, { consumer: terms.consumer })

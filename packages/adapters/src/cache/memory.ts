@@ -1,4 +1,5 @@
 import type { Cache, Clock } from '@zerog/ports'
+import { assert } from '@zerog/primitives'
 import { CACHE_ENTRIES_MAX } from '../limits.ts'
 
 type Entry = { value: string; expiresMs: number }
@@ -43,6 +44,7 @@ export function memoryCache({
       entries.delete(key)
     },
     async raise(key, value, ttlMs) {
+      assert(value >= 0n, 'only numbers from 0 on can be raised')
       const seen = read(key)
       const highest = seen === undefined || BigInt(seen.value) < value ? value : BigInt(seen.value)
       store(key, highest.toString(), clock.nowMs() + ttlMs)

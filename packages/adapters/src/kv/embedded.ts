@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, rmSync, statSync, writeFileSync, write
 import { join } from 'node:path'
 import type { Kv, KvRange, Logger } from '@zerog/ports'
 import { assert, toHex, ZerogError } from '@zerog/primitives'
-import { folderDamaged, lockFolder, syncFolder } from '../folder.ts'
+import { folderDamaged, lockFolder, syncFile, syncFolder } from '../folder.ts'
 import { KV_COMMIT_BYTES, KV_OVERLAY_BYTES_MAX, KV_VERIFY_ALWAYS_BYTES } from '../limits.ts'
 import { toSortKey } from '../sorted-bytes.ts'
 import { commitCause, committedSequence, lmdbError, openLmdb } from './lmdb.ts'
@@ -48,6 +48,8 @@ function openStore({ path, verify, logger }: LmdbKvOptions, name: string, unlock
   const clean = existsSync(marker)
   verifyBeforeOpen(path, verify, clean, logger)
   rmSync(marker, { force: true })
+  // A commit whose last sync a SIGKILL cut off is shown from now on, so it has to last.
+  if (!clean) syncFile(join(path, 'data.mdb'))
   const db = openLmdb(path)
   let sequence = committedSequence(db)
   const sealed = readSeal(sealFile)

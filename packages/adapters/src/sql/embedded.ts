@@ -7,6 +7,7 @@ import type { Clock, Logger } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import { systemClock } from '../clock/system.ts'
 import { codeOf, folderDamaged, folderError, lockFolder } from '../folder.ts'
+import { supervise } from '../supervise.ts'
 import { embeddedPostgresBin, postgresMajor, type RunAs, runAs } from './postgres-binaries.ts'
 import { disownPostmasterFile, isPostmasterOf, logTail, readPostmaster } from './postgres-files.ts'
 
@@ -144,34 +145,20 @@ async function endProcess(pid: number, runs: () => boolean, clock: Clock): Promi
   }
 }
 
-/**
- * The supervisor: a shell that starts the server and waits on a pipe from us. Only we hold the other end, so when we end in any
- * way the pipe closes and the server gets SIGINT, a fast shutdown. A shell needs 1 MB where a Node process needs 40.
- */
-const SUPERVISOR =
-  '"$@" </dev/null 3<&- & server=$!; { cat >/dev/null; kill -INT $server; } <&3 & watch=$!; wait $server; code=$?; kill $watch; exit $code'
-
 async function launch(server: Server, port: number, unlock: () => void, logger: Logger | undefined): Promise<EmbeddedPostgres> {
   const { bin, as, data, log, clock, password: secret } = server
   const logFd = openSync(log, 'w', 0o600)
   giveTo(as, log)
   const command = [...as.prefix, join(bin, 'postgres'), '-D', data, ...settings(port, postgresMajor(bin))]
-  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'zerog-postgres', ...command], {
-    stdio: ['ignore', logFd, logFd, 'pipe'],
-    // Its own session: Ctrl-C in the terminal reaches zerog, which stops PostgreSQL last.
-    detached: true,
+  const { child, ended, hangUp } = supervise(command, {
+    logFd,
     env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
-    ...(as.uid === undefined ? {} : { uid: as.uid, gid: as.gid as number }),
+    ...(as.uid === undefined || as.gid === undefined ? {} : { uid: as.uid, gid: as.gid }),
   })
   closeSync(logFd)
   let stopping = false
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
-  })
-  const pid = await untilReady(child, server)
+  const pid = await untilReady(child, server, hangUp)
   const exited = ended.then(() => {
-    closePipe(child)
     unlock()
     if (!stopping) logger?.error('postgres_ended', { pid, log: lastFailure(logTail(log)) })
     return { expected: stopping }
@@ -193,25 +180,17 @@ async function launch(server: Server, port: number, unlock: () => void, logger: 
 }
 
 /** The pid once postmaster.pid says "ready"; throws what the log says when the server ends before. */
-async function untilReady(child: ChildProcess, { data, log, clock }: Server): Promise<number> {
+async function untilReady(child: ChildProcess, { data, log, clock }: Server, hangUp: () => void): Promise<number> {
   for (const endMs = clock.monotonicMs() + START_MS; clock.monotonicMs() < endMs; await clock.sleep(10)) {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) throw failure(logTail(log), data)
     const postmaster = readPostmaster(data)
     if (postmaster?.status === 'ready' && isPostmasterOf(postmaster.pid, data)) return postmaster.pid
   }
-  closePipe(child)
+  hangUp()
   throw new ZerogError('DEPENDENCY_UNAVAILABLE', {
     message: `PostgreSQL was not ready within ${START_MS / 1000} s; see ${log}`,
     metadata: { log },
   })
-}
-
-function closePipe(child: ChildProcess) {
-  const pipe = child.stdio[3]
-  if (pipe !== null && pipe !== undefined && 'end' in pipe) {
-    pipe.on('error', () => {})
-    pipe.end()
-  }
 }
 
 /** Durable (fsync and full page writes are on by default), small, loopback only. */

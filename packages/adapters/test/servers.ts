@@ -1,0 +1,157 @@
+import { execFileSync } from 'node:child_process'
+import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync } from 'node:fs'
+import { createConnection, createServer } from 'node:net'
+import { delimiter, join } from 'node:path'
+import { startEmbeddedPostgres } from '../src/sql/embedded.ts'
+import { supervise } from '../src/supervise.ts'
+import { temporaryFolder } from '../src/testing.ts'
+
+export type ServerKind = 'postgres' | 'redis' | 'nats'
+
+export type RunningServer = {
+  readonly url: string
+  /** Of the server itself, to freeze or kill it. */
+  readonly pid: number
+  readonly stop: () => Promise<void>
+}
+
+/** What Debian 12 calls them; other systems need the same programs on the PATH. */
+export const SERVERS: Readonly<Record<ServerKind, { readonly program: string; readonly debianPackage: string }>> = {
+  postgres: { program: 'postgres', debianPackage: 'postgresql' },
+  redis: { program: 'redis-server', debianPackage: 'redis-server' },
+  nats: { program: 'nats-server', debianPackage: 'nats-server' },
+}
+
+/** Where the program lies, or undefined. Debian keeps PostgreSQL's programs out of the PATH, and small systems /usr/sbin. */
+export function findServer(kind: ServerKind): string | undefined {
+  const { program } = SERVERS[kind]
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  if (kind === 'postgres') folders.unshift(...debianPostgresFolders())
+  for (const folder of folders) {
+    const path = join(folder, program)
+    try {
+      accessSync(path, constants.X_OK)
+      // initdb must lie beside it; a lone link does not help.
+      if (kind === 'postgres') accessSync(join(folder, 'initdb'), constants.X_OK)
+      return path
+    } catch {}
+  }
+  return undefined
+}
+
+export function installCommand(kind: ServerKind): string {
+  return `apt-get install -y --no-install-recommends ${SERVERS[kind].debianPackage}`
+}
+
+/** Finds the program; installs it first where we may: as root, or with CI=true. */
+export function obtainServer(kind: ServerKind): string | undefined {
+  const found = findServer(kind)
+  if (found !== undefined || !(process.getuid?.() === 0 || process.env.CI === 'true')) return found
+  const sudo = process.getuid?.() === 0 ? '' : 'sudo -n '
+  const command = `${sudo}apt-get update && ${sudo}${installCommand(kind)}`
+  process.stderr.write(`zerog: ${SERVERS[kind].program} is missing and needed by tests; running: ${command}\n`)
+  try {
+    // Jest's workers may want the same at once.
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+    execFileSync('flock', ['/tmp/zerog-apt.lock', 'sh', '-c', command], { stdio: ['ignore', 'ignore', 'pipe'], env })
+  } catch (error) {
+    process.stderr.write(`zerog: that failed: ${String(error).slice(0, 2000)}\n`)
+  }
+  return findServer(kind)
+}
+
+/** Starts an instance of our own on a free port of the loopback address, in a temporary folder. It does not outlive this process. */
+export async function startServer(kind: ServerKind): Promise<RunningServer> {
+  const program = findServer(kind)
+  if (program === undefined) throw new Error(`${SERVERS[kind].program} is not installed: ${installCommand(kind)}`)
+  return kind === 'postgres' ? startPostgres(program) : startPlain(kind, program)
+}
+
+async function startPostgres(program: string): Promise<RunningServer> {
+  const folder = temporaryFolder('postgres')
+  const { url, pid, stop } = await startEmbeddedPostgres({ dataDir: folder.path, binDir: join(program, '..') })
+  const stopAndRemove = async () => {
+    await stop()
+    folder.remove()
+  }
+  return { url, pid, stop: stopAndRemove }
+}
+
+async function startPlain(kind: 'redis' | 'nats', program: string): Promise<RunningServer> {
+  const folder = temporaryFolder(kind)
+  const pidFile = join(folder.path, 'pid')
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort()
+    const arguments_ =
+      kind === 'redis'
+        ? [
+            '--port',
+            `${port}`,
+            '--bind',
+            '127.0.0.1',
+            '--save',
+            '',
+            '--appendonly',
+            'no',
+            '--dir',
+            folder.path,
+            '--pidfile',
+            pidFile,
+          ]
+        : ['-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', folder.path, '-P', pidFile]
+    const log = openSync(join(folder.path, 'log'), 'w', 0o600)
+    const { ended, hangUp } = supervise([program, ...arguments_], { logFd: log })
+    closeSync(log)
+    let running = true
+    void ended.then(() => {
+      running = false
+    })
+    while (running && !(await answers(port))) await new Promise((resolve) => setTimeout(resolve, 10))
+    if (running) {
+      const stop = async () => {
+        hangUp()
+        await ended
+        folder.remove()
+      }
+      return { url: `${kind}://127.0.0.1:${port}`, pid: readPid(pidFile), stop }
+    }
+    if (attempt === 5) throw new Error(`${program} does not start:\n${readFileSync(join(folder.path, 'log'), 'utf8')}`)
+  }
+}
+
+/** Redis writes its pid file a moment after it listens. */
+function readPid(file: string): number {
+  try {
+    return Number(readFileSync(file, 'utf8'))
+  } catch {
+    return 0
+  }
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ port, host: '127.0.0.1' })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const address = probe.address()
+  await new Promise((resolve) => probe.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+function debianPostgresFolders(): string[] {
+  try {
+    const versions = readdirSync('/usr/lib/postgresql').sort((a, b) => Number(b) - Number(a))
+    return versions.map((version) => `/usr/lib/postgresql/${version}/bin`)
+  } catch {
+    return []
+  }
+}
