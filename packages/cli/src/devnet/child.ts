@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { ZerogError } from '@zerog/primitives'
+import { failureIn } from './failure.ts'
 import { type ProcessId, processIdOf } from './process-id.ts'
 
 export type ChildSpec = {
@@ -32,7 +33,7 @@ const MAIN = join(import.meta.dirname, '..', 'main.ts')
  * it dies, the pipe closes and the child stops itself.
  */
 export function startChild(spec: ChildSpec): Child {
-  const args = [MAIN, 'run', `--target=${spec.target}`, `--instance=${spec.instance}`, '--die-with-parent']
+  const args = [MAIN, 'run', `--target=${spec.target}`, `--instance=${spec.instance}`, '--die-with-parent', '--json']
   const child = spawn(process.execPath, args, {
     env: { ...process.env, ...spec.env },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -81,26 +82,14 @@ async function isReady(admin: number): Promise<boolean> {
   )
 }
 
-/** The child prints its failure as a JSON line `{"failure": {...}}`, so that reason and sentence survive the way up. */
+/** The child runs with --json: its last document carries reason and sentence up to here. */
 function startFailure(child: Child, ended: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): ZerogError {
-  for (const line of child.tail().toReversed()) {
-    const failure = failureOf(line)
-    if (failure !== undefined)
-      return new ZerogError(failure.reason as 'INTERNAL', { message: `${child.spec.name}: ${failure.message}` })
-  }
+  const failure = failureIn(child.tail())
+  if (failure !== undefined) return new ZerogError(failure.reason, { message: `${child.spec.name}: ${failure.message}` })
   const last = child.tail().at(-1)
   return new ZerogError('DEPENDENCY_UNAVAILABLE', {
     message: `${child.spec.name} ended while starting (${ended.signal ?? `exit ${ended.code}`})${last === undefined ? '' : `: ${last}`}`,
   })
-}
-
-function failureOf(line: string): { readonly reason: string; readonly message: string } | undefined {
-  try {
-    const { failure } = JSON.parse(line)
-    return typeof failure?.reason === 'string' && typeof failure.message === 'string' ? failure : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function keepLog(child: ChildProcess, spec: ChildSpec): readonly string[] {

@@ -1,6 +1,7 @@
 import { ZerogError } from '@zerog/primitives'
 import { baseConfig, type DescribedField, describeConfig, loadConfig } from '@zerog/runtime'
 import { loadModules, parseTargets, TARGETS } from './modules.ts'
+import { targetEnv } from './settings.ts'
 
 type Source = { readonly target?: string; readonly configFile?: string; readonly env: NodeJS.ProcessEnv }
 
@@ -60,7 +61,10 @@ async function loadAll({ target, configFile, env }: Source) {
   const modules = await loadModules(parseTargets(target))
   const all = modules.map((module) => {
     const file = configFile === undefined ? {} : { file: configFile }
-    return { module, loaded: loadConfig({ target: module.target, schema: module.config, env, targets: TARGETS, ...file }) }
+    return {
+      module,
+      loaded: loadConfig({ target: module.target, schema: module.config, env: targetEnv(env), targets: TARGETS, ...file }),
+    }
   })
   if (all.length === 0) throw new ZerogError('INVALID_ARGUMENT', { message: 'no target was named' })
   return all

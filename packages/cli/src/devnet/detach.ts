@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ZerogError } from '@zerog/primitives'
 import { type DevnetEndpoints, readEndpoints } from './endpoints.ts'
+import { failureIn } from './failure.ts'
 import { readLauncher } from './launcher-file.ts'
 
 const READY_MS = 120_000
@@ -10,7 +11,7 @@ const MAIN = join(import.meta.dirname, '..', 'main.ts')
 
 /**
  * Starts the launcher as a process of its own and resolves when its devnet is ready; the launcher keeps running. Its output
- * goes to logs/devnet.log. A failure of the start is thrown here with the launcher's own sentence.
+ * goes to logs/launcher.log. A failure of the start is thrown here with the launcher's own sentence.
  */
 export async function startDetached(
   args: readonly string[],
@@ -19,7 +20,7 @@ export async function startDetached(
 ): Promise<{ readonly endpoints: DevnetEndpoints; readonly pid: number; readonly log: string }> {
   const logDir = join(dataDir, 'logs')
   mkdirSync(logDir, { recursive: true, mode: 0o700 })
-  const log = join(logDir, 'devnet.log')
+  const log = join(logDir, 'launcher.log')
   const fd = openSync(log, 'w', 0o600)
   const child = spawn(process.execPath, [MAIN, 'up', ...args, '--json'], {
     detached: true,
@@ -54,14 +55,7 @@ export async function startDetached(
 
 /** The launcher ran with --json: its last document says why it ended. */
 function failureOf(text: string, log: string): ZerogError {
-  for (const line of text.trim().split('\n').reverse()) {
-    try {
-      const { error } = JSON.parse(line)
-      if (typeof error?.reason === 'string')
-        return new ZerogError(error.reason, { message: error.message, metadata: error.metadata ?? {} })
-    } catch {
-      // a line of another kind
-    }
-  }
+  const failure = failureIn(text.trim().split('\n'))
+  if (failure !== undefined) return new ZerogError(failure.reason, failure)
   return new ZerogError('DEPENDENCY_UNAVAILABLE', { message: `the devnet ended while starting; its log is ${log}` })
 }

@@ -26,6 +26,7 @@ export function createSupervisor(deps: {
   readonly say: (text: string) => void
   /** After every start and end, so that files which name pids are written anew. */
   readonly changed: () => void
+  readonly onReady: (name: string) => void
   readonly signal: AbortSignal
 }): Supervisor {
   const running = new Map<string, Child>()
@@ -69,6 +70,7 @@ export function createSupervisor(deps: {
       for (const spec of specs) {
         const child = launch(spec)
         await untilReady(child, READY_MS, stopped)
+        deps.onReady(spec.name)
         watchers.push(watch(spec, child))
       }
     },

@@ -1,0 +1,69 @@
+import { join } from 'node:path'
+import type { Hex } from '@zerog/primitives'
+import type { UpOptions } from './options.ts'
+import type { PlannedInstance, PlannedPorts } from './plan.ts'
+
+/** Name of the network in certificates; chain id of every devnet. */
+export const DEVNET_NETWORK = 'devnet'
+export const DEVNET_CHAIN_ID = 31337
+
+export type Overrides = Readonly<Record<string, unknown>>
+
+/** Settings of the launcher that hold for every target. */
+export function commonSettings(dataDir: string, postgresUrl: string | undefined): Overrides {
+  return {
+    network: DEVNET_NETWORK,
+    chainId: DEVNET_CHAIN_ID,
+    dataDir: join(dataDir, 'targets'),
+    tlsDir: join(dataDir, 'tls'),
+    ...(postgresUrl === undefined ? {} : { postgresUrl }),
+  }
+}
+
+/** Settings of one target that follow from the flags of `zerog up`; the same in one process and in many. */
+export function targetSettings(
+  instance: PlannedInstance,
+  options: UpOptions,
+  facts: { readonly ports: PlannedPorts; readonly funded: readonly Hex[] },
+): Overrides {
+  const grpcPort = facts.ports.grpc[instance.name]
+  const chain = { chainOnly: options.chainOnly, baseFee: options.baseFee, fundedAccounts: facts.funded }
+  switch (instance.target) {
+    case 'chain-validator':
+      return { grpcPort, ...chain, blockTimeMs: Math.round((options.blockTime ?? 0) * 1000) }
+    case 'chain-rpc':
+      return { grpcPort, ...chain }
+    case 'gateway':
+      return { grpcPort: null, port: facts.ports.gateway, heightStamping: !options.chainOnly }
+    default:
+      return { grpcPort }
+  }
+}
+
+/** gRPC addresses by target, as every other process of the devnet needs them. */
+export function peersOf(instances: readonly PlannedInstance[], ports: PlannedPorts): Readonly<Record<string, readonly string[]>> {
+  const peers: Record<string, string[]> = {}
+  for (const { target, name } of instances) {
+    if (target === 'gateway') continue
+    peers[target] ??= []
+    peers[target].push(`127.0.0.1:${ports.grpc[name]}`)
+  }
+  return peers
+}
+
+/** The same settings as environment variables of a child: `ZEROG_CHAIN_RPC_GRPC_PORT=8601`. */
+export function settingsToEnv(target: string, settings: Overrides): Readonly<Record<string, string>> {
+  const prefix = `ZEROG_${target.replaceAll('-', '_').toUpperCase()}_`
+  return Object.fromEntries(
+    Object.entries(settings).map(([field, value]) => [
+      prefix + field.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase(),
+      value === null ? 'null' : typeof value === 'object' ? JSON.stringify(value) : String(value),
+    ]),
+  )
+}
+
+/** The variables of the command that share a prefix with those of target gateway. */
+export function targetEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { ZEROG_GATEWAY_URL: _url, ...rest } = env
+  return rest
+}
