@@ -74,6 +74,11 @@ export function syncFolder(path: string): void {
   }
 }
 
+/** Makes everything that was ever written to a file survive a power cut, also what a killed process wrote. */
+export function syncFile(path: string): void {
+  syncFolder(path)
+}
+
 /** Turns what the operating system said into something that an operator can act on; other errors pass unchanged. */
 export function folderError(error: unknown, path: string): unknown {
   const code = codeOf(error)

@@ -48,9 +48,9 @@ function openStore({ path, verify, logger }: LmdbKvOptions, name: string, unlock
   const clean = existsSync(marker)
   verifyBeforeOpen(path, verify, clean, logger)
   rmSync(marker, { force: true })
+  const db = openLmdb(path)
   // A commit whose last sync a SIGKILL cut off is shown from now on, so it has to last.
   if (!clean) syncFile(join(path, 'data.mdb'))
-  const db = openLmdb(path)
   let sequence = committedSequence(db)
   const sealed = readSeal(sealFile)
   if (sealed > sequence) {
