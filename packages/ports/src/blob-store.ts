@@ -1,4 +1,7 @@
-/** Anything over 4 KiB: segments, rows, shares. Keys are 1 to 128 bytes; values 1 byte to 4 MiB; a key is written once. */
+/**
+ * Anything over 4 KiB: segments, rows, shares. Keys are 1 to 128 bytes; values 1 byte to 4 MiB; a key is written once.
+ * What a store shows when it was opened is durable: a put that a SIGKILL cut off may have left its bytes in the page cache only.
+ */
 export interface BlobStore {
   /** Durable when it resolves (writers share a sync). Putting the same bytes again is a no-op; other bytes are refused with ALREADY_EXISTS. */
   put(key: Uint8Array, value: Uint8Array): Promise<void>

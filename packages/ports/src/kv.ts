@@ -16,6 +16,7 @@ export type KvRange = {
 
 /**
  * Ordered, synchronous, embedded. Keys are 1 to 511 bytes in lexicographic order; values at most 64 KiB (larger things go to a BlobStore).
+ * What a store shows when it was opened is durable: after a SIGKILL there may be writes in the page cache that nobody flushed.
  * Every record carries a checksum over table, key and value; a read of a damaged one throws RECORD_CORRUPT naming store, table and key.
  */
 export interface Kv {

@@ -40,6 +40,14 @@ export class BlobDisk {
     }
   }
 
+  /** What was put is safe from now on; deletes that were not done are forgotten. */
+  commit(): void {
+    for (const blob of this.blobs.values()) {
+      blob.durable = true
+      blob.deleting = false
+    }
+  }
+
   #lose(key: string, world: DiskPort['world']): void {
     this.blobs.delete(key)
     world.faults.note('disk.lost_write')

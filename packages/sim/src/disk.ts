@@ -13,10 +13,11 @@ export type DiskOptions = {
   readonly readMs?: number
 }
 
-/** What one node keeps over its lives. Stores are opened by name; opening one again in the same life gives the same store. */
+/** What one node keeps over its lives. Opening a store again in the same life gives the same one. */
 export class Disk {
   readonly #kvs = new Map<string, KvDisk>()
   readonly #blobs = new Map<string, BlobDisk>()
+  readonly #opened = new Map<string, { readonly life: Incarnation; readonly store: Promise<unknown> }>()
   readonly #port: DiskPort
 
   constructor(options: {
@@ -38,19 +39,31 @@ export class Disk {
   }
 
   openKv(name: string, life: Incarnation): Promise<Kv> {
-    const disk = this.#kvs.get(name) ?? new KvDisk(`${life.name}/${name}`)
-    this.#kvs.set(name, disk)
-    return life.perform({ delayUs: this.#port.readUs(), kind: 'disk.open', detail: name }, () =>
-      openSimKv(disk, life, this.#port),
-    )
+    return this.#open(`kv ${name}`, life, () => {
+      const disk = this.#kvs.get(name) ?? new KvDisk(`${life.name}/${name}`)
+      this.#kvs.set(name, disk)
+      disk.commit(disk.unsynced.length)
+      return openSimKv(disk, life, this.#port)
+    })
   }
 
   openBlobs(name: string, life: Incarnation): Promise<BlobStore> {
-    const disk = this.#blobs.get(name) ?? new BlobDisk(`${life.name}/${name}`)
-    this.#blobs.set(name, disk)
-    return life.perform({ delayUs: this.#port.readUs(), kind: 'disk.open', detail: name }, () =>
-      openSimBlobStore(disk, life, this.#port),
-    )
+    return this.#open(`blobs ${name}`, life, () => {
+      const disk = this.#blobs.get(name) ?? new BlobDisk(`${life.name}/${name}`)
+      this.#blobs.set(name, disk)
+      disk.commit()
+      return openSimBlobStore(disk, life, this.#port)
+    })
+  }
+
+  /** The port's contract: what a store shows when it was opened is durable, so opening syncs what a killed process left. */
+  #open<T>(what: string, life: Incarnation, open: () => T): Promise<T> {
+    const known = this.#opened.get(what)
+    if (known?.life === life) return known.store as Promise<T>
+    const delayUs = this.#port.readUs() + this.#port.syncUs()
+    const store = life.perform({ delayUs, kind: 'disk.open', detail: what }, open)
+    this.#opened.set(what, { life, store })
+    return store
   }
 
   /** What was not synced survives in part, as each store's contract allows. */

@@ -150,7 +150,8 @@ export class SimNode<App> {
 
   crash(options: CrashOptions = {}): void {
     const life = this.#life
-    if (!life?.alive) return
+    // A machine whose process is down can still lose what the page cache held.
+    if (!life?.alive) return options.power ? this.disk.powerCut() : undefined
     const power = options.power ?? this.#prng.chance(0.5)
     this.#sim.record(this.name, power ? 'node.power_cut' : 'node.kill', `life ${life.number}`)
     this.#end('down')

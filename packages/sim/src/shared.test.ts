@@ -36,7 +36,7 @@ describe('Bus', () => {
       const handled = new Set<string>()
       const consumer = sim.node('consumer', async (env) => {
         const subscribe = async (): Promise<unknown> => {
-          const options = { subject: 'zerog.test.>', consumer: 'c', ackWaitMs: 1_000, deliveriesMax: 100, concurrency: 2 }
+          const options = { subject: 'zerog.test.v1.>', consumer: 'c', ackWaitMs: 1_000, deliveriesMax: 100, concurrency: 2 }
           return env.bus
             .subscribe(options, async ({ id }) => {
               deliveries++
@@ -55,7 +55,7 @@ describe('Bus', () => {
       sim.torment({ 'node.kill': 300, victims: ['consumer'] })
       for (let number = 0; number < 20; number++) {
         const publish = async (): Promise<void> =>
-          bus.publish({ id: `m${number}`, subject: 'zerog.test.v1', data }).catch(publish)
+          bus.publish({ id: `m${number}`, subject: 'zerog.test.v1.event', data }).catch(publish)
         await publish()
       }
       await sim.heal()
@@ -73,10 +73,10 @@ describe('Bus', () => {
       node.start()
       const { bus } = await node.ready()
       for (const consumer of ['a', 'b']) {
-        await bus.subscribe({ subject: 's.one', consumer }, async ({ id }: BusDelivery) => void seen[consumer]?.push(id))
+        await bus.subscribe({ subject: 'zerog.s.one', consumer }, async ({ id }: BusDelivery) => void seen[consumer]?.push(id))
       }
-      for (let number = 0; number < 10; number++) await bus.publish({ id: String(number), subject: 's.one', data })
-      await bus.publish({ id: '3', subject: 's.one', data })
+      for (let number = 0; number < 10; number++) await bus.publish({ id: String(number), subject: 'zerog.s.one', data })
+      await bus.publish({ id: '3', subject: 'zerog.s.one', data })
       await sim.clock.sleep(60_000)
       const expected = Array.from({ length: 10 }, (_, number) => String(number))
       expect(seen).toEqual({ a: expected, b: expected })
@@ -89,11 +89,11 @@ describe('Bus', () => {
       node.start()
       const { bus } = await node.ready()
       let attempts = 0
-      await bus.subscribe({ subject: 's', consumer: 'c', deliveriesMax: 3 }, async () => {
+      await bus.subscribe({ subject: 'zerog.s', consumer: 'c', deliveriesMax: 3 }, async () => {
         attempts++
         throw new Error('no')
       })
-      await bus.publish({ id: '1', subject: 's', data })
+      await bus.publish({ id: '1', subject: 'zerog.s', data })
       await sim.clock.sleep(60_000)
       expect([attempts, sim.bus.parked('c')]).toEqual([3, 1])
     })
