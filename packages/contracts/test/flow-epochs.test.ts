@@ -31,6 +31,7 @@ describe('epochs', () => {
     expect(eventsOf(await client.submit(dataOf([node(2, 0)])), 'NewEpoch')).toEqual([])
     const before = (await client.flow('computeFlowRoot')) as Hex
     expect(before).not.toBe(root)
+    expect(await client.flow('getContext')).toMatchObject({ epoch: 0n, flowRoot: ZERO_HASH, digest: EMPTY_HASH })
     chain.height = 101n
     const outcome = await client.submit(dataOf([node(3, 0)]))
     const digest = digestOf(100n, before, 9n)
@@ -55,6 +56,12 @@ describe('epochs', () => {
     )
     expect(await client.flow('getEpochRange', digestOf(200n, root, 2n))).toEqual({ start: 2n, end: 2n })
     expect(eventsOf(await client.sendFlow('makeContext'), 'NewEpoch')).toEqual([])
+  })
+
+  it.each([1n, 255n, 256n, 257n, 258n])('%s blocks old have the hash of their first block', async (age) => {
+    chain.height = 100n + age
+    const [first] = eventsOf(await client.sendFlow('makeContext'), 'NewEpoch')
+    expect(first.context).toBe(digestOf(100n, ZERO_HASH, 1n))
   })
 
   it('that are more than 8191 blocks old have no digest, and their range falls to the next one that has', async () => {
