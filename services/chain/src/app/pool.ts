@@ -95,6 +95,8 @@ export async function openPool({ chainId, rules, limits }: PoolOptions, { kv, ex
       const outcome = await addToHead(transaction)
       if ('refused' in outcome) {
         const { message, known, full } = outcome.refused
+        // Wallets take "already known" as success, so it promises as much as a hash.
+        if (known) await kv.flush()
         if (full) throw new ZerogError('QUEUE_FULL', { message, retryAfterMs: 1_000 })
         throw new ZerogError('TRANSACTION_REFUSED', { message, ...(known && { metadata: { known: 'true' } }) })
       }
