@@ -62,7 +62,7 @@ describe('the file tree', () => {
         expect(toHex(foldNodes(tree.nodes, defaultHasher))).toBe(toHex(tree.root))
         expect(tree.nodes.map(({ height }) => height)).toEqual(subtreeHeights(tree.layout.paddedEntryCount))
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   }, 60_000)
 
@@ -101,7 +101,7 @@ describe('the file tree', () => {
           expect(pooled.root).toEqual(tree.root)
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     )
   }, 60_000)
 
@@ -146,7 +146,7 @@ describe('a segment proof', () => {
           expect(checkSegmentProof({ ...claim, data: padded })).toBeUndefined()
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     )
   }, 60_000)
 
