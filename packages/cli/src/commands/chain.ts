@@ -59,7 +59,6 @@ export function addChainCommands(program: Command, act: Act): void {
     )
 
   addCallCommands(chain, act)
-  addMaintenanceCommands(chain, act)
 }
 
 function addCallCommands(chain: Command, act: Act): void {
@@ -153,16 +152,4 @@ async function send(context: Parameters<Parameters<Act>[0]>[0], to: string | und
       : { contract: receipt.contractAddress as Hex }),
   }
   return { data: done }
-}
-
-function addMaintenanceCommands(chain: Command, act: Act): void {
-  chain
-    .command('rebuild')
-    .description('rebuild the state of a stopped devnet from its stored blocks')
-    .action(
-      act(async (context) => {
-        const { rebuildChain } = await import('../devnet/maintain.ts')
-        return { data: await rebuildChain(context) }
-      }),
-    )
 }

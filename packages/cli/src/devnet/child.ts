@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { ZerogError } from '@zerog/primitives'
 import { failureIn } from './failure.ts'
 import { type ProcessId, processIdOf } from './process-id.ts'
@@ -26,6 +25,7 @@ export type Child = {
 }
 
 const TAIL_LINES = 20
+const TAIL_BYTES = 16_384
 const MAIN = join(import.meta.dirname, '..', 'main.ts')
 
 /**
@@ -34,13 +34,15 @@ const MAIN = join(import.meta.dirname, '..', 'main.ts')
  */
 export function startChild(spec: ChildSpec): Child {
   const args = [MAIN, 'run', `--target=${spec.target}`, `--instance=${spec.instance}`, '--die-with-parent', '--json']
+  const log = openLog(join(spec.logDir, `${spec.name}.log`))
   const child = spawn(process.execPath, args, {
     env: { ...process.env, ...spec.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    // Straight into its file: what a child writes does not depend on the launcher being alive.
+    stdio: ['pipe', log.fd, log.fd],
     // Own group: Ctrl-C reaches the launcher alone, which then stops the targets in order.
     detached: true,
   })
-  const tail = keepLog(child, spec)
+  closeSync(log.fd)
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('error', () => resolve({ code: 127, signal: null }))
     child.once('exit', (code, signal) => resolve({ code, signal }))
@@ -51,7 +53,7 @@ export function startChild(spec: ChildSpec): Child {
     spec,
     id: processIdOf(pid) ?? { pid, started: '' },
     exited,
-    tail: () => tail,
+    tail: () => readTail(log),
     kill: (signal) => void child.kill(signal),
   }
 }
@@ -92,18 +94,23 @@ function startFailure(child: Child, ended: { readonly code: number | null; reado
   })
 }
 
-function keepLog(child: ChildProcess, spec: ChildSpec): readonly string[] {
-  const tail: string[] = []
-  const log = createWriteStream(join(spec.logDir, `${spec.name}.log`), { flags: 'a', mode: 0o600 })
-  log.on('error', () => {})
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream === null) continue
-    createInterface({ input: stream }).on('line', (line) => {
-      log.write(`${line}\n`)
-      tail.push(line)
-      if (tail.length > TAIL_LINES) tail.shift()
-    })
+type Log = { readonly path: string; readonly fd: number; readonly startBytes: number }
+
+function openLog(path: string): Log {
+  const fd = openSync(path, 'a', 0o600)
+  return { path, fd, startBytes: fstatSync(fd).size }
+}
+
+/** Of this run only. */
+function readTail({ path, startBytes }: Log): readonly string[] {
+  const fd = openSync(path, 'r')
+  try {
+    const { size } = fstatSync(fd)
+    const from = Math.max(startBytes, size - TAIL_BYTES)
+    const buffer = Buffer.alloc(Math.max(0, size - from))
+    readSync(fd, buffer, 0, buffer.length, from)
+    return buffer.toString('utf8').trim().split('\n').slice(-TAIL_LINES)
+  } finally {
+    closeSync(fd)
   }
-  child.once('close', () => log.end())
-  return tail
 }

@@ -4,6 +4,8 @@ import { readLauncher, removeLauncher } from './launcher-file.ts'
 import { isRunning, type ProcessId, signalProcess, untilGone } from './process-id.ts'
 
 const GRACE_MS = 30_000
+/** Without a launcher the children stop by themselves within seconds. */
+const ORPHAN_GRACE_MS = 10_000
 const KILL_MS = 5_000
 
 export type DownReport = { readonly stopped: boolean; readonly processes: number; readonly killed: number }
@@ -19,9 +21,11 @@ export async function stopDevnet(dataDir: string): Promise<DownReport> {
     return { stopped: false, processes: 0, killed: 0 }
   }
   const before = [file.launcher, ...file.children].filter(isRunning)
-  signalProcess(file.launcher, 'SIGTERM')
-  // Children stop by themselves when their launcher is gone; an orderly launcher waits for them.
-  await untilGone([file.launcher, ...file.children], GRACE_MS)
+  const orderly = isRunning(file.launcher)
+  if (orderly) signalProcess(file.launcher, 'SIGTERM')
+  else for (const child of file.children) signalProcess(child, 'SIGTERM')
+  // An orderly launcher waits for its children, so it is the last to go.
+  await untilGone([file.launcher, ...file.children], orderly ? GRACE_MS : ORPHAN_GRACE_MS)
   // The launcher may have restarted a child after we read the file.
   const everybody: readonly ProcessId[] = [...before, ...((await readLauncher(dataDir))?.children ?? [])]
   const left = everybody.filter(isRunning)

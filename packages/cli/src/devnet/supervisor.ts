@@ -10,7 +10,7 @@ const SETTLED_MS = 60_000
 const STOP_MS = 15_000
 
 export type Supervisor = {
-  /** Starts each and waits until it is ready, in order. */
+  /** Starts all of them and waits until each is ready; rejects with the first that cannot start. */
   readonly start: (specs: readonly ChildSpec[]) => Promise<void>
   readonly children: () => readonly Child[]
   readonly ids: () => readonly ProcessId[]
@@ -67,12 +67,14 @@ export function createSupervisor(deps: {
 
   return {
     start: async (specs) => {
-      for (const spec of specs) {
+      // All at once: each waits for what it depends on by itself.
+      const starts = specs.map(async (spec) => {
         const child = launch(spec)
         await untilReady(child, READY_MS, stopped)
         deps.onReady(spec.name)
         watchers.push(watch(spec, child))
-      }
+      })
+      await Promise.all(starts)
     },
     children: () => [...running.values()],
     ids: () => [...running.values()].map(({ id }) => id),

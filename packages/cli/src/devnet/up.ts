@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { addresses, DEVELOPMENT_BALANCE_WEI, DEVELOPMENT_MNEMONIC } from '@zerog/contracts'
+import { addresses, DEVELOPMENT_ACCOUNT_COUNT, DEVELOPMENT_BALANCE_WEI, DEVELOPMENT_MNEMONIC } from '@zerog/contracts'
 import type { Hex } from '@zerog/primitives'
 import { ZerogError } from '@zerog/primitives'
 import { EXIT } from '../exit-codes.ts'
@@ -91,7 +91,8 @@ async function launch(
     instances,
     ports,
     options,
-    funded: accounts.map(({ address }) => address as Hex),
+    // The first ten are in every development genesis already.
+    funded: accounts.slice(DEVELOPMENT_ACCOUNT_COUNT).map(({ address }) => address as Hex),
     dataDir,
     postgresUrl: database?.url,
   }

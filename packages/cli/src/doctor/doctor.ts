@@ -48,7 +48,9 @@ export async function diagnose(context: ActionContext, options: { readonly deep:
   await check('node', async () => checkNode())
   await check('disk', () => checkDisk(settings))
   await check('devnet processes', () => checkProcesses(settings))
-  await check('gateway', async () => checkGateway(settings, status?.report))
+  // Reading stored data needs a stopped devnet, so that nothing answers is no finding then.
+  const stopped = options.deep && !reachable && settings.devnet === undefined
+  await check('gateway', async () => (stopped ? skipped('the devnet is stopped') : checkGateway(settings, status?.report)))
   await check(
     'version',
     whenReachable(async () => checkVersion(status?.report)),
