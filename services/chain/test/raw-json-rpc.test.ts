@@ -1,19 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { createMemoryChain, type MemoryChain } from './support/memory-chain.ts'
 import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
+import { createTestChain, type TestChain } from './support/test-chain.ts'
 
 const CODES = [-32700, -32600, -32601, -32602, -32000, -32002, -32003, -32005, 3]
 
 describe('raw JSON-RPC', () => {
-  let chain: MemoryChain
+  let chain: TestChain
   let server: RpcServer
   beforeAll(async () => {
-    chain = await createMemoryChain()
+    chain = await createTestChain({ chainOnly: false })
     server = await startRpcServer(chain, { limits: { batchItemsMax: 10, responseBytesMax: 20_000 } })
   })
   afterAll(async () => {
     await server.close()
+    await chain.stop()
     expect(server.failures).toEqual([])
   })
 
@@ -112,7 +113,6 @@ describe('raw JSON-RPC', () => {
       ...items,
       ...items.map(({ id }) => ({ jsonrpc: '2.0', id: id + 8, method: 'eth_getCode', params: [flow] })),
     ].slice(0, 10)
-    bigger.push()
     const text = await server.post(JSON.stringify(bigger))
     const answers = JSON.parse(text)
     expect(answers.map(({ id }: { id: number }) => id)).toEqual(bigger.map(({ id }) => id))
@@ -122,18 +122,20 @@ describe('raw JSON-RPC', () => {
   })
 
   test('a request ends when its time is over, and the caller hears of it', async () => {
-    const slow = await createMemoryChain()
-    slow.autoMine = false
+    const slow = await createTestChain({ sealing: { kind: 'manual' } })
     const impatient = await startRpcServer(slow, { limits: { requestTimeoutMs: 50, syncWaitMs: 10_000 } })
     try {
-      const { result: signed } = await impatient.request('eth_signTransaction', [
-        { from: slow.accounts[0], to: slow.accounts[1], gas: '0x5208', nonce: '0x0' },
-      ])
-      const answer = await impatient.request('eth_sendRawTransactionSync', [signed.raw])
+      const sign = async (nonce: string): Promise<string> => {
+        const { result } = await impatient.request('eth_signTransaction', [
+          { from: slow.accounts[0], to: slow.accounts[1], gas: '0x5208', nonce },
+        ])
+        return result.raw
+      }
+      const answer = await impatient.request('eth_sendRawTransactionSync', [await sign('0x0')])
       expect(answer.error).toEqual({ code: -32002, message: 'request timed out' })
       const batch = await impatient.post(
         JSON.stringify([
-          { jsonrpc: '2.0', id: 1, method: 'eth_sendRawTransactionSync', params: [signed.raw] },
+          { jsonrpc: '2.0', id: 1, method: 'eth_sendRawTransactionSync', params: [await sign('0x1')] },
           { jsonrpc: '2.0', id: 2, method: 'eth_chainId' },
         ]),
       )
@@ -143,6 +145,7 @@ describe('raw JSON-RPC', () => {
       ])
     } finally {
       await impatient.close()
+      await slow.stop()
     }
   })
 

@@ -18,6 +18,8 @@ export type JsonRpc = {
   ): Promise<{ readonly body: Buffer; readonly height: bigint }>
   /** One WebSocket connection. */
   connect(): JsonRpcConnection
+  /** Polling filters and subscriptions alive. */
+  readonly listenerCount: number
   /** Closes all connections and forgets all filters. */
   close(): void
 }
@@ -43,11 +45,12 @@ export function createJsonRpc(options: JsonRpcOptions, deps: JsonRpcDeps): JsonR
   const lookup = createLookup({ limits, clientVersion }, deps)
   const dispatcher = createDispatcher(limits, { ...deps, filters, lookup })
   const connections = new Set<JsonRpcConnection>()
+  const subscriptionCount = () => [...connections].reduce((sum, connection) => sum + connection.subscriptionCount, 0)
   deps.meter.gauge({ name: 'zerog_chain_rpc_filters', help: 'Polling filters alive.', read: () => filters.size })
   deps.meter.gauge({
     name: 'zerog_chain_rpc_subscriptions',
     help: 'Subscriptions of all WebSocket connections.',
-    read: () => [...connections].reduce((sum, connection) => sum + connection.subscriptionCount, 0),
+    read: subscriptionCount,
   })
 
   return {
@@ -69,6 +72,9 @@ export function createJsonRpc(options: JsonRpcOptions, deps: JsonRpcDeps): JsonR
       }
       connections.add(tracked)
       return tracked
+    },
+    get listenerCount() {
+      return filters.size + subscriptionCount()
     },
     close() {
       for (const connection of connections) connection.close()
