@@ -1,16 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  cryptoRandom,
-  memoryBlobStore,
-  memoryBus,
-  memoryCache,
-  memoryKv,
-  memoryLeases,
-  memoryLeaseTable,
-  systemClock,
-} from '@zerog/adapters'
+import { systemClock } from '@zerog/adapters/clock/system'
+import { memoryBlobStore, memoryBus, memoryCache, memoryKv, memoryLeases, memoryLeaseTable } from '@zerog/adapters/memory'
+import { cryptoRandom } from '@zerog/adapters/random/crypto'
 import type { BlobStore, Bus, ChainClient, Clock, Kv, Leases, Logger, Random, Rpc, Sql } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import type { z } from 'zod'

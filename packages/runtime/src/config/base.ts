@@ -39,6 +39,7 @@ export const baseConfig = z.strictObject({
     .meta({ secret: true })
     .describe('postgresql:// URL; null where the target runs without SQL'),
   natsUrl: z.string().nullable().default(null).meta({ secret: true }).describe('nats:// URL; null uses the bus in PostgreSQL'),
+  natsReplicas: z.int().min(1).max(5).default(1).describe('copies of each stream in NATS; production needs 3'),
   redisUrl: z.string().nullable().default(null).meta({ secret: true }).describe('redis:// URL; null caches in memory'),
   otlpEndpoint: z
     .url()

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { cryptoRandom, systemClock } from '@zerog/adapters'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { systemClock } from '@zerog/adapters/clock/system'
+import { cryptoRandom } from '@zerog/adapters/random/crypto'
 import type { CallContext, Rpc } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import { ConnectResponse as Note } from '@zerog/proto/chain'
@@ -26,6 +27,7 @@ export function testHostDeps(): HostDeps {
 /** What every transport guarantees. `connect` makes the given hosts of target `echo` reachable. */
 export function describeRpc(transport: string, connect: (hosts: readonly RpcHost[]) => Promise<Connected>): void {
   describe(`rpc over ${transport}`, () => {
+    jest.setTimeout(30_000)
     let cleanup: (() => Promise<unknown>)[] = []
     beforeEach(() => {
       cleanup = []

@@ -1,21 +1,16 @@
-import { ZerogError } from '@zerog/primitives'
 import type { PortFactories } from './ports.ts'
 
-/** The adapters of production. Loaded on demand: lmdb, pg, NATS and Redis clients cost memory that most targets save. */
+/** The adapters of production. Loaded one by one when asked for: lmdb and the clients of servers cost memory that most targets save. */
 export function defaultPortFactories(signal: AbortSignal): PortFactories {
-  const adapters = () => import('@zerog/adapters')
   return {
-    kv: async (options) => (await adapters()).lmdbKv(options),
-    blobs: async ({ path, logger }) => (await adapters()).segmentBlobStore({ path, logger }),
-    sql: async (options) => (await adapters()).postgresSql(options),
-    postgresBus: async (options) => (await adapters()).postgresBus(options),
-    natsBus: () => notYet('natsUrl'),
-    memoryCache: async (options) => (await adapters()).memoryCache(options),
-    redisCache: () => notYet('redisUrl'),
-    postgresLeases: async ({ sql, clock }) => (await adapters()).postgresLeases({ sql, clock, signal }),
+    kv: async (options) => (await import('@zerog/adapters/kv/embedded')).lmdbKv(options),
+    blobs: async ({ path, logger }) => (await import('@zerog/adapters/blob-store/embedded')).segmentBlobStore({ path, logger }),
+    sql: async (options) => (await import('@zerog/adapters/sql/cluster')).postgresSql(options),
+    postgresBus: async (options) => (await import('@zerog/adapters/bus/embedded')).postgresBus(options),
+    natsBus: async (options) => (await import('@zerog/adapters/bus/cluster')).natsBus(options),
+    memoryCache: async (options) => (await import('@zerog/adapters/cache/memory')).memoryCache(options),
+    redisCache: async (options) => (await import('@zerog/adapters/cache/cluster')).redisCache(options),
+    postgresLeases: async ({ sql, clock }) =>
+      (await import('@zerog/adapters/leases/cluster')).postgresLeases({ sql, clock, signal }),
   }
-}
-
-async function notYet(field: string): Promise<never> {
-  throw new ZerogError('CONFIG_INVALID', { message: `${field} is set, but its adapter is not in this build` })
 }

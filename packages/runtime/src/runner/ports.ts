@@ -18,7 +18,12 @@ export type PortFactories = {
   readonly blobs: (options: { readonly path: string; readonly name: string; readonly logger: Logger }) => Promise<BlobStore>
   readonly sql: (options: { readonly url: string; readonly logger: Logger }) => Promise<Sql>
   readonly postgresBus: (options: { readonly url: string; readonly clock: Clock; readonly logger: Logger }) => Promise<Bus>
-  readonly natsBus: (options: { readonly url: string; readonly logger: Logger }) => Promise<Bus>
+  readonly natsBus: (options: {
+    readonly servers: readonly string[]
+    readonly replicas: number
+    readonly clock: Clock
+    readonly logger: Logger
+  }) => Promise<Bus>
   readonly memoryCache: (options: { readonly clock: Clock }) => Promise<Cache>
   readonly redisCache: (options: { readonly url: string; readonly logger: Logger }) => Promise<Cache>
   readonly postgresLeases: (options: { readonly sql: Sql; readonly clock: Clock }) => Promise<Leases>
@@ -99,7 +104,7 @@ export function createProcessPorts(
   async function rawBus(base: BaseConfig): Promise<Bus> {
     if (base.natsUrl !== null) {
       const url = base.natsUrl
-      return once(`bus ${url}`, () => factories.natsBus({ url, logger }))
+      return once(`bus ${url}`, () => factories.natsBus({ servers: url.split(','), replicas: base.natsReplicas, clock, logger }))
     }
     if (shape === 'cluster') demand(null, 'natsUrl', 'a NATS server with JetStream')
     const url = demand(base.postgresUrl, 'postgresUrl', 'a PostgreSQL server for the bus')

@@ -9,11 +9,11 @@ export type ProcessEvents = { readonly stop: () => void }
 export function watchProcess(options: {
   readonly dieWithParent: boolean
   readonly onStop: (why: string) => void
-  /** Called before an immediate exit, e.g. to write out what was logged. */
-  readonly beforeExit: () => void
 }): ProcessEvents {
-  const { onStop, beforeExit } = options
-  const undo: (() => void)[] = []
+  const { onStop } = options
+  // Targets without a server or timer would let the process end by itself.
+  const alive = setInterval(() => {}, 2 ** 31 - 1)
+  const undo: (() => void)[] = [() => clearInterval(alive)]
   const on = (event: string, listener: (...args: any[]) => void) => {
     // Node types each event by itself; these are signals and documented events.
     process.on(event as 'SIGTERM', listener)
@@ -28,12 +28,10 @@ export function watchProcess(options: {
     on(signal, () => {
       signals++
       if (signals === 1) return onStop(signal)
-      beforeExit()
       process.exit(128 + number)
     })
   }
   const crash = (kind: string) => (error: unknown) => {
-    beforeExit()
     writeLine(
       `zerog: ${kind}: ${error instanceof Error ? (error.stack ?? error.message).replaceAll('\n', ' | ') : String(error)}`,
     )

@@ -1,4 +1,5 @@
-import { cryptoRandom, systemClock } from '@zerog/adapters'
+import { systemClock } from '@zerog/adapters/clock/system'
+import { cryptoRandom } from '@zerog/adapters/random/crypto'
 import type { Rpc } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import type { BaseConfig } from '../config/base.ts'
@@ -176,7 +177,6 @@ export async function run(options: RunOptions): Promise<Running> {
     events?.stop()
     const outcome: Ended = { code: clean && fatalError === undefined ? 0 : 1, why, ...fatalError }
     logger.info('stopped', { why, code: outcome.code })
-    logging.flush()
     finish(outcome)
     return outcome
   }
@@ -184,7 +184,6 @@ export async function run(options: RunOptions): Promise<Running> {
   if (options.handleProcess !== false) {
     events = watchProcess({
       dieWithParent: options.dieWithParent === true,
-      beforeExit: logging.flush,
       onStop(why) {
         if (why === 'the launcher died') setTimeout(() => process.exit(1), ORPHAN_EXIT_MS).unref()
         void shutDown(why)

@@ -132,7 +132,7 @@ export function createTarget(
         metadata: { field: 'peers' },
       })
     }
-    const { grpcChainClient } = await import('@zerog/adapters/chain-client')
+    const { grpcChainClient } = await import('@zerog/adapters/chain-client/grpc')
     return grpcChainClient({ service: rpc.client(ChainServiceDefinition, known), clock, random, logger })
   }
 

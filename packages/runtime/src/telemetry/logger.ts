@@ -1,18 +1,16 @@
 import type { LogFields, Logger } from '@zerog/ports'
-import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino'
+import { type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino'
 import { loggable } from './redact.ts'
 import { currentIds } from './tracing.ts'
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 
-/** Where lines go: a file descriptor, or for tests anything that takes text. */
+/** Where lines go: stdout, or for tests anything that takes text. */
 export type LogSink = { readonly write: (line: string) => void }
 
 export type Logging = {
   /** A logger whose lines carry `fields`; `level` is the least severe that is written. */
   readonly logger: (level: LogLevel, fields?: LogFields) => Logger
-  /** Everything that was logged is written when it returns. */
-  readonly flush: () => void
 }
 
 /**
@@ -20,8 +18,7 @@ export type Logging = {
  * line of text.
  */
 export function createLogging(options: { readonly sink?: LogSink; readonly pretty?: boolean } = {}): Logging {
-  const file = options.sink === undefined ? destination({ fd: 1, sync: false, minLength: 0 }) : undefined
-  const sink = options.sink ?? (file as LogSink) // one of the two is there
+  const sink = options.sink ?? standardOutput()
   const pretty = options.pretty ?? (options.sink === undefined && process.stdout.isTTY === true)
   const root = pino(
     {
@@ -36,7 +33,6 @@ export function createLogging(options: { readonly sink?: LogSink; readonly prett
   )
   return {
     logger: (level, fields = {}) => wrap(root.child(loggable(fields) as LogFields, { level })),
-    flush: () => file?.flushSync(),
   }
 }
 
@@ -48,6 +44,17 @@ export const silentLogger: Logger = {
   debug() {},
   child: () => silentLogger,
 }
+
+/**
+ * On Linux writes to stdout are synchronous, so nothing is lost when the process ends. Pino's own destination retries forever when the
+ * reader is gone (seen with a killed launcher: the child hung in flushSync); here a missing reader is no reason to fail or to stay.
+ */
+function standardOutput(): LogSink {
+  if (!process.stdout.listeners('error').includes(ignore)) process.stdout.on('error', ignore)
+  return { write: (line) => void process.stdout.write(line) }
+}
+
+function ignore(): void {}
 
 function wrap(inner: PinoLogger): Logger {
   const at = (level: LogLevel) => (event: string, fields?: LogFields) => {
