@@ -4,10 +4,10 @@ import { keccak256 } from '../codec/keccak.ts'
 import { recoverPublicKey } from '../codec/signature.ts'
 import { verifyKzgProof } from './kzg.ts'
 
-/** Prague rules under our chain id, with the fast curve and hashes. */
-export function createChainCommon(chainId: bigint): Common {
+/** Prague rules under our chain id, with the fast curve and hashes. Another fork is for conformance tests. */
+export function createChainCommon(chainId: bigint, hardfork: Hardfork = Hardfork.Prague): Common {
   return createCustomCommon({ chainId: Number(chainId), name: 'zerog' }, Mainnet, {
-    hardfork: Hardfork.Prague,
+    hardfork,
     customCrypto: {
       keccak256,
       sha256: (message) => new Uint8Array(hash('sha256', message, 'buffer')),

@@ -70,7 +70,9 @@ export async function applyMessage(
   const account = state.account(sender) ?? NEW_ACCOUNT
   const creation = request.to === null
   const { accessList, authorizations, data, gasLimit, value } = request
-  const { intrinsic, floor } = intrinsicGas({ data, creation, accessList, authorizationCount: authorizations?.length ?? 0 })
+  const gas = intrinsicGas({ data, creation, accessList, authorizationCount: authorizations?.length ?? 0 })
+  const { intrinsic } = gas
+  const floor = engine.evm.common.isActivatedEIP(7623) ? gas.floor : 0n
   if (gasLimit < intrinsic) {
     return { rejected: 'invalid', message: `intrinsic gas too low: have ${gasLimit}, want ${intrinsic}` }
   }
@@ -211,6 +213,12 @@ export function delegationOf(code: Uint8Array): Uint8Array | undefined {
   return is ? code.subarray(3) : undefined
 }
 
+/** Who signed an EIP-7702 tuple. */
+export function recoverAuthority(authorization: Authorization): Hex | undefined {
+  const authority = recoverAddress(authorizationHash(authorization), authorization)
+  return authority && toHex(authority)
+}
+
 /** Applies the authorization list (EIP-7702); invalid tuples are skipped. Returns the refund. */
 function authorize(engine: Engine, request: MessageRequest): bigint {
   const { state, evm } = engine
@@ -219,10 +227,10 @@ function authorize(engine: Engine, request: MessageRequest): bigint {
     const { chainId, address, nonce } = authorization
     if (chainId !== 0n && chainId !== request.chainId) continue
     if (nonce === U64_MAX) continue
-    const authority = recoverAddress(authorizationHash(authorization), authorization)
+    const authority = recoverAuthority(authorization)
     if (authority === undefined) continue
-    evm.journal.addAlwaysWarmAddress(toHex(authority))
-    const key = stateKey(toHex(authority))
+    evm.journal.addAlwaysWarmAddress(authority)
+    const key = stateKey(authority)
     const account = state.account(key)
     const code = account === undefined ? NOTHING : state.code(account.codeHash)
     if (code.length > 0 && delegationOf(code) === undefined) continue

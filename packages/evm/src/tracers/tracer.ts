@@ -1,11 +1,38 @@
 import type { Engine } from '../engine/engine.ts'
-import type { Applied } from '../engine/transition.ts'
-import type { TracerConfig } from '../executor.ts'
+import type { Applied, MessageRequest } from '../engine/transition.ts'
+import type { BlockEnvironment, TracerConfig } from '../executor.ts'
+import { createCallTracer } from './call-tracer.ts'
+import { attach, type Hooks } from './driver.ts'
+import { createFourByteTracer } from './four-byte-tracer.ts'
+import { createPrestateTracer } from './prestate-tracer.ts'
+import { createStructLogger } from './struct-logger.ts'
 
+/** Hears one transaction and then says what geth would print. */
+export type Tracer = { readonly hooks: Hooks; readonly result: (applied: Applied) => unknown }
+
+export type TracedRun = { readonly message: MessageRequest; readonly environment: BlockEnvironment; readonly logIndex: number }
+
+/** Attaches the tracer of a configuration to an engine on which the message is about to run. */
 export function createTracer(
-  _engine: Engine,
-  _run: unknown,
-  _config: TracerConfig,
-): { result(applied: Applied): unknown; detach(): void } {
-  throw new Error('next')
+  engine: Engine,
+  run: TracedRun,
+  config: TracerConfig,
+): { readonly result: (applied: Applied) => unknown; readonly detach: () => void } {
+  const { hooks, result } = select(engine, run, config)
+  return { result, detach: attach(engine, hooks) }
+}
+
+function select(engine: Engine, run: TracedRun, config: TracerConfig): Tracer {
+  switch (config.tracer) {
+    case 'callTracer':
+      return createCallTracer(config, run)
+    case 'prestateTracer':
+      return createPrestateTracer(config, { ...run, engine })
+    case 'structLogger':
+      return createStructLogger(config, engine)
+    case '4byteTracer':
+      return createFourByteTracer(engine)
+    case 'noopTracer':
+      return { hooks: {}, result: () => ({}) }
+  }
 }

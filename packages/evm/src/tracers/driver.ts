@@ -1,0 +1,199 @@
+import type { EVMResult, InterpreterStep, Message } from '@ethereumjs/evm'
+import { bigintToBytes, type Hex, toHex } from '@zerog/primitives'
+import type { Engine } from '../engine/engine.ts'
+import { errorText } from '../engine/error-text.ts'
+import { opcodeName } from '../engine/opcodes.ts'
+
+export type FrameStart = {
+  /** CALL, CALLCODE, DELEGATECALL, STATICCALL, CREATE, CREATE2 or SELFDESTRUCT. */
+  readonly type: string
+  /** 0 for the transaction's own frame. */
+  readonly depth: number
+  readonly from: Hex
+  /** Absent for a creation until it ends. */
+  readonly to: Hex | undefined
+  /** Absent for STATICCALL. */
+  readonly value: bigint | undefined
+  readonly gas: bigint
+  readonly input: Uint8Array
+}
+
+export type FrameEnd = {
+  readonly output: Uint8Array
+  readonly gasUsed: bigint
+  /** geth's text. */
+  readonly error: string | undefined
+  readonly created: Hex | undefined
+}
+
+export type Step = {
+  readonly pc: number
+  readonly code: number
+  readonly name: string
+  /** Before the operation. */
+  readonly gas: bigint
+  readonly cost: bigint
+  /** 1 for the transaction's own frame. */
+  readonly depth: number
+  /** Top is last. */
+  readonly stack: readonly bigint[]
+  readonly memory: Uint8Array
+  readonly address: Hex
+  readonly refund: bigint
+  readonly static: boolean
+}
+
+/** What a tracer hears, in the order and with the meaning of geth's hooks. */
+export type Hooks = {
+  readonly enter?: (frame: FrameStart) => void
+  readonly exit?: (end: FrameEnd) => void
+  readonly step?: (step: Step) => void
+}
+
+type OpenFrame = { readonly static: boolean; readonly inputBytes: number; lastStep: Step | undefined; pending: Step | undefined }
+
+const CALLS: ReadonlyMap<number, string> = new Map([
+  [0xf0, 'CREATE'],
+  [0xf1, 'CALL'],
+  [0xf2, 'CALLCODE'],
+  [0xf4, 'DELEGATECALL'],
+  [0xf5, 'CREATE2'],
+  [0xfa, 'STATICCALL'],
+])
+const CALL_STIPEND = 2_300n
+const DEPTH_MAX = 1024
+
+/** Listens to an engine's interpreter; returns how to stop. */
+export function attach({ evm, state }: Engine, hooks: Hooks): () => void {
+  const frames: OpenFrame[] = []
+
+  const beforeMessage = (message: Message): void => {
+    const parent = frames.at(-1)
+    const code = parent?.pending?.code
+    if (parent !== undefined) parent.pending = undefined
+    const type = code === undefined ? (message.to === undefined ? 'CREATE' : 'CALL') : (CALLS.get(code) ?? 'CALL')
+    frames.push({ static: message.isStatic, inputBytes: message.data.length, lastStep: undefined, pending: undefined })
+    const inner = type === 'DELEGATECALL' || type === 'CALLCODE'
+    const target = inner ? message.codeAddress : message.to
+    hooks.enter?.({
+      type,
+      depth: message.depth,
+      // A delegated call keeps its caller's caller; geth shows the contract that delegates.
+      from: toHex(type === 'DELEGATECALL' && message.to !== undefined ? message.to.bytes : message.caller.bytes),
+      to: target === undefined ? undefined : toHex(target.bytes),
+      value: type === 'STATICCALL' ? undefined : message.value,
+      gas: message.gasLimit,
+      input: message.data,
+    })
+  }
+
+  const afterMessage = ({ execResult, createdAddress }: EVMResult): void => {
+    const frame = frames.at(-1)
+    if (frame?.pending !== undefined) notEntered(frame.pending)
+    frames.pop()
+    hooks.exit?.({
+      output: execResult.returnValue,
+      gasUsed: execResult.executionGasUsed,
+      error: errorText(execResult, frame?.inputBytes ?? 0),
+      created: createdAddress === undefined ? undefined : toHex(createdAddress.bytes),
+    })
+  }
+
+  const onStep = (event: InterpreterStep): void => {
+    const frame = frames.at(-1)
+    if (frame === undefined) return
+    if (frame.pending !== undefined) notEntered(frame.pending)
+    const { code } = event.opcode
+    const step: Step = {
+      pc: event.pc,
+      code,
+      name: opcodeName(code),
+      gas: event.gasLeft,
+      cost: event.opcode.dynamicFee ?? BigInt(event.opcode.fee),
+      depth: event.depth + 1,
+      stack: event.stack,
+      memory: event.memory,
+      address: toHex(event.address.bytes),
+      refund: event.gasRefund,
+      static: frame.static,
+    }
+    frame.lastStep = step
+    frame.pending = CALLS.has(code) && step.cost <= step.gas ? step : undefined
+    hooks.step?.(step)
+    if (code === 0xff && !frame.static && step.stack.length > 0 && step.cost <= step.gas) selfDestruct(step)
+  }
+
+  /** The library leaves a call at the depth limit or without funds before it opens a frame; geth shows it. */
+  const notEntered = (step: Step): void => {
+    const frame = frames.at(-1)
+    if (frame !== undefined) frame.pending = undefined
+    const start = failedCall(step)
+    if (start === undefined) return
+    hooks.enter?.(start)
+    const error = step.depth > DEPTH_MAX ? 'max call depth exceeded' : 'insufficient balance for transfer'
+    hooks.exit?.({ output: new Uint8Array(0), gasUsed: 0n, error, created: undefined })
+  }
+
+  const selfDestruct = (step: Step): void => {
+    const balance = state.account(Buffer.from(step.address.slice(2), 'hex').toString('latin1'))?.balance ?? 0n
+    const to = addressOf(step.stack.at(-1) ?? 0n)
+    hooks.enter?.({
+      type: 'SELFDESTRUCT',
+      depth: step.depth,
+      from: step.address,
+      to,
+      value: balance,
+      gas: 0n,
+      input: new Uint8Array(0),
+    })
+    hooks.exit?.({ output: new Uint8Array(0), gasUsed: 0n, error: undefined, created: undefined })
+  }
+
+  evm.events.on('beforeMessage', beforeMessage)
+  evm.events.on('afterMessage', afterMessage)
+  // Without steps the type of a nested call is unknown.
+  evm.events.on('step', onStep)
+  return () => {
+    evm.events.off('beforeMessage', beforeMessage)
+    evm.events.off('afterMessage', afterMessage)
+    evm.events.off('step', onStep)
+  }
+}
+
+export function addressOf(word: bigint): Hex {
+  return `0x${(word & ((1n << 160n) - 1n)).toString(16).padStart(40, '0')}`
+}
+
+export function wordOf(value: bigint): Hex {
+  return toHex(bigintToBytes(value, 32))
+}
+
+export function quantityOf(value: bigint | number): Hex {
+  return `0x${value.toString(16)}`
+}
+
+/** A part of memory as the operation would see it: zeros beyond its end. */
+export function memorySlice(memory: Uint8Array, offset: bigint, length: bigint): Uint8Array {
+  const out = new Uint8Array(Number(length))
+  if (offset < BigInt(memory.length)) out.set(memory.subarray(Number(offset), Number(offset + length)))
+  return out
+}
+
+function failedCall(step: Step): FrameStart | undefined {
+  const top = (index: number): bigint => step.stack.at(-1 - index) ?? 0n
+  const type = CALLS.get(step.code)
+  if (type === undefined) return undefined
+  const spare = step.gas - step.cost
+  const most = spare - spare / 64n
+  const base = { type, depth: step.depth, from: step.address }
+  if (type === 'CREATE' || type === 'CREATE2') {
+    return { ...base, to: undefined, value: top(0), gas: most, input: memorySlice(step.memory, top(1), top(2)) }
+  }
+  const withValue = type === 'CALL' || type === 'CALLCODE'
+  const value = withValue ? top(2) : undefined
+  const at = withValue ? 3 : 2
+  let asked = most
+  if (top(0) < most) asked = top(0)
+  const gas = asked + (value !== undefined && value > 0n ? CALL_STIPEND : 0n)
+  return { ...base, to: addressOf(top(1)), value, gas, input: memorySlice(step.memory, top(at), top(at + 1)) }
+}
