@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs'
 import { ZerogError } from '@zerog/primitives'
 import { open, type RootDatabase } from 'lmdb'
 import { folderDamaged, folderError } from '../folder.ts'
@@ -20,6 +21,8 @@ export function openLmdb(path: string): Database {
     pageSize: PAGE_BYTES,
     // The classic order: data, sync, meta page, sync. With overlapping syncs a synchronous commit still waits for its sync.
     overlappingSync: false,
+    // With it, lmdb-js keeps a promise of its own per turn, whose rejection nobody could handle when a commit fails.
+    eventTurnBatching: false,
     maxDbs: 1,
     // Only one process opens a store, so readers are the iterators of this one.
     maxReaders: 1024,
@@ -48,6 +51,13 @@ export function lmdbError(error: unknown, path: string): unknown {
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   if (typeof code !== 'number') return folderError(error, path)
   if (DAMAGE_CODES.has(code)) return folderDamaged(path, String(error), error)
-  const errno = ERRNO[code]
+  const errno = isShortWrite(code, path) ? 'ENOSPC' : ERRNO[code]
   return errno === undefined ? error : folderError(Object.assign(new Error(String(error)), { code: errno }), path)
+}
+
+/** lmdb takes a write that ended early, which is how a disk gets full, for an input/output error (mdb_page_flush: EIO). */
+function isShortWrite(code: number, path: string): boolean {
+  if (code !== 5) return false
+  const { bavail, bsize } = statfsSync(path)
+  return bavail * bsize < 1024 * 1024
 }
