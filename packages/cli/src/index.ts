@@ -1,1 +1,2 @@
-export {}
+export { type DevnetEndpoints, readEndpoints } from './devnet/endpoints.ts'
+export { EXIT } from './exit-codes.ts'
