@@ -23,6 +23,9 @@ export const MISDEEDS = [
   'stale',
   'lie_about_blocks',
   'selective_silence',
+  'bad_signatures',
+  'impersonate',
+  'fork',
 ] as const
 export type Misdeed = (typeof MISDEEDS)[number]
 
@@ -38,6 +41,7 @@ export class Byzantine {
   readonly #deaf: ReadonlySet<number>
   readonly #seen: Message[] = []
   readonly #twins = new Map<string, Block>()
+  readonly #forks = new Map<string, { readonly block: Block; readonly parentView: number }>()
 
   constructor(options: { index: number; count: number; prng: Prng; ledger: Ledger; misdeeds: ReadonlySet<Misdeed> }) {
     this.#index = options.index
@@ -68,6 +72,7 @@ export class Byzantine {
     const out: Message[] = [message]
     if (misdeeds.has('equivocate') && message.type === 'proposal' && this.#prng.chance(0.5))
       out[0] = this.#twin(committee, epoch, message)
+    if (misdeeds.has('fork') && message.type === 'proposal') out[0] = this.#fork(committee, epoch, message)
     if (misdeeds.has('double_votes') && message.type === 'vote')
       out.push(...this.#contradict(committee, epoch, message.vote.ballot))
     if (misdeeds.has('flood') && this.#prng.chance(0.3)) out.push(...this.#flood(committee, epoch))
@@ -75,6 +80,13 @@ export class Byzantine {
     if (misdeeds.has('stale') && this.#seen.length > 0 && this.#prng.chance(0.3)) out.push(this.#prng.pick(this.#seen))
     if (misdeeds.has('lie_about_blocks') && message.type === 'block')
       out[0] = { type: 'block', block: this.#ledger.mint(message.block, 'static') }
+    if (misdeeds.has('bad_signatures') && message.type === 'vote' && this.#prng.chance(0.3)) {
+      out[0] = { type: 'vote', vote: { ...message.vote, signature: this.#prng.bytes(96) } }
+    }
+    if (misdeeds.has('impersonate') && message.type === 'vote') {
+      const signer = this.#prng.pick(this.#peers)
+      out.push({ type: 'vote', vote: { ...message.vote, signer, signature: this.#prng.bytes(96) } })
+    }
     return out.map((each) => ({ to, message: each }))
   }
 
@@ -90,6 +102,22 @@ export class Byzantine {
     const twin = this.#twins.get(block.hash) ?? this.#ledger.mint(parent, 'none')
     this.#twins.set(block.hash, twin)
     return { type: 'proposal', block: twin, vote: this.#vote(committee, epoch, { ...vote.ballot, blockHash: twin.hash }) }
+  }
+
+  /** Builds on an older block, as if the views since had been given up; the same one for everybody. */
+  #fork(committee: Committee, epoch: number, proposal: Extract<Message, { type: 'proposal' }>): Message {
+    const { vote } = proposal
+    const older = this.#seen.flatMap((message) =>
+      message.type === 'proposal' && message.vote.ballot.view < vote.ballot.parentView ? [message] : [],
+    )
+    if (older.length === 0) return proposal
+    const key = `fork/${epoch}/${vote.ballot.view}`
+    // The newest of them: what it skips may be final somewhere and not yet known to be final elsewhere.
+    const parent = older.reduce((newest, each) => (each.vote.ballot.view > newest.vote.ballot.view ? each : newest))
+    const known = this.#forks.get(key) ?? { block: this.#ledger.mint(parent.block, 'none'), parentView: parent.vote.ballot.view }
+    this.#forks.set(key, known)
+    const ballot: Ballot = { ...vote.ballot, parentView: known.parentView, blockHash: known.block.hash }
+    return { type: 'proposal', block: known.block, vote: this.#vote(committee, epoch, ballot) }
   }
 
   /** Says everything at once about a view: all its blocks notarized and finalized, and nullified too. */

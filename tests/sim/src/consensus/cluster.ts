@@ -38,6 +38,7 @@ export type ClusterOptions = {
   readonly misdeeds?: readonly Misdeed[]
   readonly timeouts: Timeouts
   readonly trace?: (line: string) => void
+  readonly onStep?: (node: SimulatedNode, epoch: number, event: Event, effects: readonly Effect[]) => void
 }
 
 export type ClusterReport = {
@@ -177,7 +178,10 @@ export class Cluster {
       sync: (node, then) => this.#ifAlive(node, this.#prng.below(this.#options.syncMsMax + 1), 'sync', then),
       wake: (node, epoch, atMs) => this.#wake(node, epoch, atMs),
       perform: (node, epoch, effect) => this.#perform(node, epoch, effect),
-      afterStep: (node, state) => this.#checkBounds(node, state),
+      afterStep: (node, epoch, event, effects) => {
+        this.#checkBounds(node, node.voters.get(epoch) as VoterState)
+        this.#options.onStep?.(node, epoch, event, effects)
+      },
     }
   }
 
@@ -370,7 +374,10 @@ export class Cluster {
       throw new Error(`node ${node.index} holds ${state.views.size} views, ${span} are open`)
     if (state.blocks.size > 2 * span + CERTIFIED_AHEAD_MAX)
       throw new Error(`node ${node.index} holds ${state.blocks.size} blocks, ${span} views are open`)
-    for (const entry of state.views.values()) {
+    for (const [view, entry] of state.views) {
+      const held = Object.values(entry.votes).some((votes) => votes.size > 0)
+      if (held && view > state.view + VIEWS_AHEAD_MAX)
+        throw new Error(`node ${node.index} holds votes of view ${view} in view ${state.view}`)
       for (const votes of Object.values(entry.votes))
         if (votes.size > this.#options.count) throw new Error(`node ${node.index} holds more votes than validators`)
     }

@@ -56,7 +56,7 @@ export type NodeWorld = {
   readonly sync: (node: SimulatedNode, then: () => void) => void
   readonly wake: (node: SimulatedNode, epoch: number, atMs: number) => void
   readonly perform: (node: SimulatedNode, epoch: number, effect: Effect) => void
-  readonly afterStep: (node: SimulatedNode, state: VoterState) => void
+  readonly afterStep: (node: SimulatedNode, epoch: number, event: Event, effects: readonly Effect[]) => void
 }
 
 /** One validator: voters of its epochs, and the order of effects that the voter relies on. */
@@ -116,7 +116,7 @@ export class SimulatedNode {
     const state = this.voters.get(epoch)
     if (!this.up || state === undefined) return
     const effects = this.#world.consensus.step(state, event, { nowMs: this.#world.nowMs() + this.skewMs })
-    this.#world.afterStep(this, state)
+    this.#world.afterStep(this, epoch, event, effects)
     for (const effect of effects) this.#queue.push({ epoch, effect })
     this.#drain()
   }

@@ -2,8 +2,10 @@ import { Prng } from '@zerog/sim'
 import { Cluster, type ClusterOptions, type ClusterReport } from './cluster.ts'
 import type { Consensus } from './node.ts'
 
+type Observe = Pick<ClusterOptions, 'trace' | 'onStep'>
+
 /** Delays, loss, crashes, partitions, clock skew and lies are all drawn from the seed; each kind is absent in part of the seeds. */
-export function hostileCluster(consensus: Consensus, seed: bigint, count: number, trace?: (line: string) => void): Cluster {
+export function hostileCluster(consensus: Consensus, seed: bigint, count: number, observe: Observe = {}): Cluster {
   const prng = Prng.fromSeed(seed).fork('scenario')
   const some = (probability: number, value: number) => (prng.chance(probability) ? value : 0)
   const max = prng.pick([5, 20, 50, 150])
@@ -22,13 +24,13 @@ export function hostileCluster(consensus: Consensus, seed: bigint, count: number
     syncMsMax: prng.pick([0, 2, 20]),
     executionMsMax: prng.pick([1, 10, 100]),
     timeouts: { leaderMs: 2 * max + 50, advanceMs: 3 * max + 75, certifyMs: 500, retryMs: 200 },
-    ...(trace ? { trace } : {}),
+    ...observe,
   }
   return new Cluster(options)
 }
 
 /** One seed: faults for some seconds of virtual time, then every honest validator finalizes five more blocks. */
-export function runHostile(consensus: Consensus, seed: bigint, count: number, trace?: (line: string) => void): ClusterReport {
-  const cluster = hostileCluster(consensus, seed, count, trace)
+export function runHostile(consensus: Consensus, seed: bigint, count: number, observe: Observe = {}): ClusterReport {
+  const cluster = hostileCluster(consensus, seed, count, observe)
   return cluster.run({ faultyMs: count > 10 ? 2_000 : 6_000, blocks: 5 })
 }

@@ -1,0 +1,115 @@
+// Plants one-line bugs into a copy of the voter and counts the seeds until the cluster's checkers catch each one.
+// Usage: node tests/sim/src/consensus/mutants.ts [--seeds 1000] [--name some_mutant]; prints one JSON line per mutant.
+
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import * as original from '@zerog/consensus'
+import type { Consensus } from './node.ts'
+import { runHostile } from './scenario.ts'
+
+type Mutant = { readonly name: string; readonly file: string; readonly from: string; readonly to: string }
+
+const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'majority_is_a_quorum',
+    file: 'committee.ts',
+    from: '3n * stake > 2n * committee.totalStake',
+    to: '2n * stake > committee.totalStake',
+  },
+  {
+    name: 'aggregates_are_not_verified',
+    file: 'committee.ts',
+    from: 'return aggregate && multisignature.verify(keys, message, aggregate) ? aggregate : undefined',
+    to: 'return aggregate',
+  },
+  {
+    name: 'certificates_are_not_verified',
+    file: 'receive.ts',
+    from: 'if (!verifyCertificate(state.config.committee, certificate)) {',
+    to: 'if (false) {',
+  },
+  { name: 'votes_of_others_are_taken', file: 'receive.ts', from: 'if (vote.signer !== from || ', to: 'if (' },
+  { name: 'votes_of_any_view_are_held', file: 'receive.ts', from: ' && view <= state.view + VIEWS_AHEAD_MAX', to: '' },
+  {
+    name: 'votes_are_not_logged',
+    file: 'rules.ts',
+    from: "  effects.push({ type: 'persist', record: { type: 'vote', ballot } })",
+    to: '',
+  },
+  { name: 'the_log_is_not_replayed', file: 'voter.ts', from: '    entry.said[kind] = record.ballot', to: '' },
+  {
+    name: 'finalizes_after_nullify',
+    file: 'rules.ts',
+    from: 'if (entry.said.finalize || entry.said.nullify || entry.equivocated || finalized || nullify) return',
+    to: 'if (entry.said.finalize || entry.equivocated || finalized || nullify) return',
+  },
+  {
+    name: 'skipped_views_need_no_nullification',
+    file: 'rules.ts',
+    from: 'view < state.view; view++) if (!isNullified(state, view)) return',
+    to: 'view < state.view; view++) continue',
+  },
+  {
+    name: 'execution_is_not_asked',
+    file: 'rules.ts',
+    from: "entry.execution = valid ? 'valid' : 'invalid'",
+    to: "entry.execution = 'valid'",
+  },
+  { name: 'nothing_is_said_again', file: 'rules.ts', from: 'if (nowMs < state.retryAtMs) return', to: 'return' },
+  { name: 'nothing_missing_is_asked_for', file: 'rules.ts', from: 'if (peers.length === 0 || ', to: 'if (peers.length >= 0 || ' },
+  {
+    name: 'epochs_have_no_last_block',
+    file: 'rules.ts',
+    from: 'if (parent.block.height >= config.heightLast) return onBuilt',
+    to: 'if (false) return onBuilt',
+  },
+  {
+    name: 'a_second_notarize_is_cast',
+    file: 'rules.ts',
+    from: 'if (state.config.self === undefined || !proposal || entry.said.notarize || ',
+    to: 'if (state.config.self === undefined || !proposal || ',
+  },
+]
+
+const source = fileURLToPath(new URL('../../../../packages/consensus/src', import.meta.url))
+const workshop = fileURLToPath(new URL('../../../../.zerog/mutants', import.meta.url))
+
+async function plant({ file, from, to, name }: Mutant): Promise<{ readonly consensus: Consensus; readonly remove: () => void }> {
+  mkdirSync(workshop, { recursive: true })
+  const folder = mkdtempSync(join(workshop, `${name}-`))
+  cpSync(source, join(folder, 'src'), { recursive: true, filter: (path) => !path.endsWith('.test.ts') })
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  symlinkSync(join(source, '../node_modules'), join(folder, 'node_modules'))
+  const path = join(folder, 'src/simplex', file)
+  const text = readFileSync(path, 'utf8')
+  if (text.split(from).length !== 2)
+    throw new Error(`${name}: the line to mutate stands ${text.split(from).length - 1} times in ${file}`)
+  writeFileSync(path, text.replace(from, to))
+  const consensus = (await import(pathToFileURL(join(folder, 'src/index.ts')).href)) as Consensus
+  return { consensus, remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+function firstFailure(consensus: Consensus, seeds: number): { readonly seed: number; readonly message: string } | undefined {
+  for (let seed = 1; seed <= seeds; seed++) {
+    try {
+      runHostile(consensus, BigInt(seed), seed % 3 === 0 ? 7 : 4)
+    } catch (error) {
+      return { seed, message: (error as Error).message }
+    }
+  }
+  return undefined
+}
+
+const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, name: { type: 'string' } } })
+for (const mutant of MUTANTS) {
+  if (values.name !== undefined && values.name !== mutant.name) continue
+  const { consensus, remove } = await plant(mutant)
+  const failure = firstFailure(consensus, Number(values.seeds))
+  remove()
+  process.stdout.write(`${JSON.stringify({ mutant: mutant.name, caught: failure !== undefined, ...failure })}\n`)
+}
+// The same seeds must pass with the voter as it is, else a catch proves nothing.
+const clean = firstFailure(original, 10)
+process.stdout.write(`${JSON.stringify({ mutant: 'none', caught: clean !== undefined, ...clean })}\n`)
