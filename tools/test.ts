@@ -1,9 +1,8 @@
 // `npm test`: one jest run over all projects. The last line is `N passed, N failed` (`, N skipped`).
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ensureServers } from './servers.ts'
 
 type JestReport = {
   readonly numPassedTests: number
@@ -44,8 +43,8 @@ function slowest(report: JestReport): string {
 }
 
 const started = Date.now()
-const servers = await ensureServers()
-for (const line of servers.notes) process.stderr.write(`zerog: ${line}\n`)
+// Once, before several suites want the same server; a suite that misses its server says so itself.
+spawnSync(process.execPath, [join(root, 'tools/servers.ts')], { cwd: root, stdio: 'inherit' })
 
 const cache = join(root, '.zerog', 'cache')
 mkdirSync(cache, { recursive: true })
