@@ -8,12 +8,13 @@ export function errorText(result: ExecResult, initCodeBytes = 0): string | undef
   if (error === undefined) return undefined
   const run = result.runState
   const { errorMessages: known } = EVMError
+  // The library adds where it happened.
+  if (error.startsWith(known.INVALID_JUMP)) return 'invalid jump destination'
   switch (error) {
     case known.REVERT:
       return 'execution reverted'
     case known.OUT_OF_GAS:
-      // The library reports a code deposit that cannot be paid like any other lack of gas.
-      return run?.opCode === 0xf3 && (result.gas ?? 0n) > 0n ? 'contract creation code storage out of gas' : 'out of gas'
+      return (result.gas ?? 0n) > 0n ? disguised(run?.opCode) : 'out of gas'
     case known.CODESTORE_OUT_OF_GAS:
       return 'contract creation code storage out of gas'
     case known.CODESIZE_EXCEEDS_MAXIMUM:
@@ -22,8 +23,6 @@ export function errorText(result: ExecResult, initCodeBytes = 0): string | undef
       return `stack underflow (${run?.stack.length ?? 0} <=> ${stackItems(run?.opCode ?? 0).pops})`
     case known.STACK_OVERFLOW:
       return `stack limit reached ${run?.stack.length ?? 1024} (${1024 - stackItems(run?.opCode ?? 0).growth})`
-    case known.INVALID_JUMP:
-      return 'invalid jump destination'
     case known.INVALID_OPCODE:
       return `invalid opcode: ${opcodeName(run?.opCode ?? 0xfe)}`
     case known.OUT_OF_RANGE:
@@ -41,4 +40,10 @@ export function errorText(result: ExecResult, initCodeBytes = 0): string | undef
     default:
       return error
   }
+}
+
+/** What the library calls a lack of gas although gas is left. */
+function disguised(opcode: number | undefined): string {
+  if (opcode === 0xf3) return 'contract creation code storage out of gas'
+  return opcode === 0x3e ? 'return data out of bounds' : 'out of gas'
 }
