@@ -5,9 +5,8 @@ import { fileURLToPath } from 'node:url'
 export type Child = { readonly process: ChildProcess; readonly lines: AsyncIterator<string>; readonly errors: () => string }
 
 /** A child that runs one of our scripts in test/children. */
-export function startChild(script: string, ...arguments_: string[]): Child {
-  const file = fileURLToPath(new URL(`./children/${script}`, import.meta.url))
-  const child = spawn(process.execPath, [file, ...arguments_], {
+export function startChild(script: URL, ...arguments_: string[]): Child {
+  const child = spawn(process.execPath, [fileURLToPath(script), ...arguments_], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, NODE_OPTIONS: '' },
   })

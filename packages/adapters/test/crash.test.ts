@@ -25,7 +25,10 @@ test(
     let first = 0
     for (let round = 0; round < ROUNDS; round++) {
       const killAfter = 1 + random(200)
-      const lines = await linesUntilKilled(startChild('kv-writer.ts', folder.path, String(first)), (count) => count === killAfter)
+      const lines = await linesUntilKilled(
+        startChild(new URL('./children/kv-writer.ts', import.meta.url), folder.path, String(first)),
+        (count) => count === killAfter,
+      )
       const acknowledged = Math.max(...lines.map(Number))
       expect(verifyKv(folder.path).damage).toEqual([])
       const kv = lmdbKv({ path: folder.path })
@@ -53,7 +56,7 @@ test(
     for (let round = 0; round < ROUNDS; round++) {
       const killAfter = 1 + random(150)
       const lines = await linesUntilKilled(
-        startChild('blob-writer.ts', folder.path, String(first)),
+        startChild(new URL('./children/blob-writer.ts', import.meta.url), folder.path, String(first)),
         (count) => count === killAfter,
       )
       for (const line of lines) {
@@ -83,7 +86,7 @@ test(
     const published = new Set<string>()
     let first = 0
     for (let round = 0; round < ROUNDS; round++) {
-      const child = startChild('bus-writer.ts', folder.path, String(first))
+      const child = startChild(new URL('./children/bus-writer.ts', import.meta.url), folder.path, String(first))
       const killAfter = 2 + random(150)
       const killServer = round % 2 === 1
       let serverPid = 0

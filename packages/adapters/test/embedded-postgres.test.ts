@@ -83,7 +83,7 @@ test('a folder that is in use is refused, and so is a taken port', async () => {
 
 test('it ends with the process that started it, also when that is killed', async () => {
   prepare()
-  const child = startChild('bus-writer.ts', dataDir(), '0')
+  const child = startChild(new URL('./children/bus-writer.ts', import.meta.url), dataDir(), '0')
   const first = await child.lines.next()
   const pid = Number(String(first.value).slice(4))
   process.kill(pid, 0)
@@ -93,7 +93,7 @@ test('it ends with the process that started it, also when that is killed', async
 
 test('a start right after a kill waits for the old server, and a foreign process under its number does not matter', async () => {
   prepare()
-  const child = startChild('bus-writer.ts', dataDir(), '0')
+  const child = startChild(new URL('./children/bus-writer.ts', import.meta.url), dataDir(), '0')
   await child.lines.next()
   child.process.kill('SIGKILL')
   await new Promise((resolve) => child.process.once('exit', resolve))

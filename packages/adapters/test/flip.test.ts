@@ -62,7 +62,7 @@ test(
     let child: Child | undefined
     for (let flip = 0; flip < FLIPS; flip++) {
       const place = damagedCopy(original, copy, random)
-      child ??= startChild('kv-reader.ts')
+      child ??= startChild(new URL('./children/kv-reader.ts', import.meta.url))
       child.process.stdin?.write(`${copy} ${ROWS}\n`)
       const answer = await child.lines.next()
       if (answer.done) throw new Error(`${place}: the reader crashed (${child.process.signalCode}):\n${child.errors()}`)
