@@ -7,29 +7,32 @@ import { privateKeyToAccount } from 'viem/accounts'
 import { z } from 'zod'
 
 /** Web3 Secret Storage version 3 with scrypt: the files of geth, cast and others can be used here and the other way round. */
-const keystoreSchema = z.object({
-  version: z.literal(3),
-  id: z.string(),
-  address: z.string(),
-  crypto: z.object({
-    cipher: z.literal('aes-128-ctr'),
-    ciphertext: z.string(),
-    cipherparams: z.object({ iv: z.string() }),
-    kdf: z.literal('scrypt'),
-    kdfparams: z.object({
-      n: z
-        .number()
-        .int()
-        .min(2)
-        .max(1 << 20),
-      r: z.number().int().min(1).max(32),
-      p: z.number().int().min(1).max(16),
-      dklen: z.literal(32),
-      salt: z.string(),
+const keystoreSchema = z.preprocess(
+  lowerCaseNames,
+  z.object({
+    version: z.literal(3),
+    id: z.string(),
+    address: z.string(),
+    crypto: z.object({
+      cipher: z.literal('aes-128-ctr'),
+      ciphertext: z.string(),
+      cipherparams: z.object({ iv: z.string() }),
+      kdf: z.literal('scrypt'),
+      kdfparams: z.object({
+        n: z
+          .number()
+          .int()
+          .min(2)
+          .max(1 << 20),
+        r: z.number().int().min(1).max(32),
+        p: z.number().int().min(1).max(16),
+        dklen: z.literal(32),
+        salt: z.string(),
+      }),
+      mac: z.string(),
     }),
-    mac: z.string(),
   }),
-})
+)
 type Keystore = z.output<typeof keystoreSchema>
 
 const SCRYPT = { n: 1 << 17, r: 8, p: 1, dklen: 32 } as const
@@ -154,6 +157,12 @@ function derive(password: string, params: Keystore['crypto']['kdfparams']): Prom
 
 function macOf(derived: Buffer, ciphertext: Buffer): string {
   return keccak256(new Uint8Array(Buffer.concat([derived.subarray(16, 32), ciphertext]))).slice(2)
+}
+
+/** Some writers (ethers) say `Crypto`. */
+function lowerCaseNames(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name.toLowerCase(), inner]))
 }
 
 function parseJson(text: string): unknown {
