@@ -1,12 +1,11 @@
 import { z } from 'zod'
 
-const milliseconds = (min: number, max: number, value: number) => z.coerce.number().int().min(min).max(max).default(value)
-const bytes = (value: number) => z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(value)
+const milliseconds = (min: number, max: number, value: number) => z.int().min(min).max(max).default(value)
+const bytes = (value: number) => z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(value)
 
 /** Target `storage-gateway`: env ZEROG_STORAGE_GATEWAY_<FIELD>. */
 export const storageGatewayConfig = z.strictObject({
-  replicas: z.coerce
-    .number()
+  replicas: z
     .int()
     .min(1)
     .max(16)
@@ -14,9 +13,10 @@ export const storageGatewayConfig = z.strictObject({
     .describe('storage nodes that get each segment (fewer where fewer exist); a majority of them must acknowledge'),
   flowAddress: z
     .string()
-    .regex(/^(0x[0-9a-fA-F]{40})?$/, 'an address: 0x and 40 hexadecimal digits')
-    .default('')
-    .describe('flow contract to follow; empty: the one of this network'),
+    .regex(/^0x[0-9a-fA-F]{40}$/, 'expected 0x and 40 hexadecimal digits')
+    .nullable()
+    .default(null)
+    .describe('flow contract to follow; null: the one of this network'),
   unsubmittedTtlMs: milliseconds(1000, 86_400_000, 300_000).describe(
     'how long segments are kept whose file was not submitted on chain, ms',
   ),

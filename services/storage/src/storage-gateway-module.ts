@@ -29,8 +29,9 @@ export function defineStorageGateway(openRepository: (context: Context) => Promi
 
 async function start(context: Context, openRepository: (context: Context) => Promise<StorageRepository>) {
   const { config, clock, logger, meter, network } = context
+  // `as`: the schema checked its form.
   const flowAddress =
-    config.flowAddress === '' ? addresses({ chainId: BigInt(network.chainId) }).flow : (config.flowAddress as Hex)
+    (config.flowAddress?.toLowerCase() as Hex | undefined) ?? addresses({ chainId: BigInt(network.chainId) }).flow
   const chain = await context.chain()
   const hashing = openHashing()
   const holder = `${context.target}-${context.instance}-${context.random.uuid()}`

@@ -2,7 +2,7 @@ import { memoryBlobStore, memoryKv, memoryLeases, memoryLeaseTable, systemClock 
 import type { BlobStore, Client } from '@zerog/ports'
 import { buildFileTree, ENTRY_BYTES, SEGMENT_BYTES } from '@zerog/primitives'
 import { type Segment, StorageServiceDefinition } from '@zerog/proto/storage'
-import { type TestContext, type TestWorld, testContext, testWorld } from '../../../../packages/runtime/src/testing.ts'
+import { type TestContext, type TestWorld, testContext, testWorld } from '@zerog/runtime/testing'
 import { encodeSegment } from '../../src/adapters/grpc/segment-codec.ts'
 import { memoryRepository } from '../../src/adapters/sql/memory-repository.ts'
 import type { StorageRepository } from '../../src/app/repository.ts'

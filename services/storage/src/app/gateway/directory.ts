@@ -7,6 +7,8 @@ export type NodeDirectory = {
   /** Asks every instance for its statistics. Never throws; a silent node is unreachable. */
   refresh(): Promise<void>
   all(): readonly KnownNode[]
+  /** Instances that there are or were: one that went away is still missed. */
+  count(): number
   reachable(): readonly KnownNode[]
   find(nodeId: Hex): KnownNode | undefined
   /** How long nobody heard of it; since the start of this gateway for one that never answered it. */
@@ -22,6 +24,11 @@ export function nodeDirectory(deps: { connector: NodeConnector; clock: Clock; lo
   const clients: NodeClient[] = []
   const nodes = new Map<Hex, KnownNode>()
   const startedAtMs = clock.monotonicMs()
+  let instancesMost = 0
+  const count = () => {
+    instancesMost = Math.max(instancesMost, connector.instances())
+    return instancesMost
+  }
 
   async function ask(instance: number): Promise<void> {
     clients[instance] ??= connector.connect(instance)
@@ -47,8 +54,9 @@ export function nodeDirectory(deps: { connector: NodeConnector; clock: Clock; lo
 
   return {
     async refresh() {
-      await Promise.all(Array.from({ length: connector.instances() }, (_, instance) => ask(instance)))
+      await Promise.all(Array.from({ length: count() }, (_, instance) => ask(instance)))
     },
+    count,
     all: () => [...nodes.values()].sort((a, b) => a.instance - b.instance),
     reachable: () => [...nodes.values()].filter((node) => node.reachable),
     find: (nodeId) => nodes.get(nodeId),

@@ -120,7 +120,6 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
   const uploader = createUploader(options, {
     ...deps,
     directory,
-    nodeCount: () => deps.connector.instances(),
     finder,
     recorder,
     bytes,
@@ -210,7 +209,7 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
       position: follower.position(),
       nextTxSeq: await repository.nextTxSeq(),
       nodes: directory.all(),
-      replicas: Math.min(options.replicas, Math.max(deps.connector.instances(), 1)),
+      replicas: Math.min(options.replicas, Math.max(directory.count(), 1)),
     }),
     position: follower.position,
     async run(signal) {

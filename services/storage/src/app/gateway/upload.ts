@@ -22,8 +22,6 @@ export type UploadOptions = {
 export type UploadDeps = {
   readonly repository: StorageRepository
   readonly directory: NodeDirectory
-  /** Storage nodes that this installation has, whether or not they answer. */
-  readonly nodeCount: () => number
   readonly finder: FileFinder
   readonly recorder: Recorder
   readonly bytes: Budget
@@ -57,7 +55,7 @@ export function createUploader(options: UploadOptions, deps: UploadDeps): Upload
   }
 
   async function place(file: FileRecord, rangeIndex: number): Promise<RangeRecord> {
-    const replicas = Math.min(options.replicas, Math.max(deps.nodeCount(), 1))
+    const replicas = Math.min(options.replicas, Math.max(directory.count(), 1))
     const quorum = quorumOf(replicas)
     if (directory.reachable().length < quorum) await directory.refresh()
     const nodeIds = candidates(file, rangeIndex, replicas)

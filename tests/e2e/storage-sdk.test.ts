@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Indexer, MemData, StorageNode, ZgFile } from '@0gfoundation/0g-ts-sdk'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { developmentAccounts } from '@zerog/contracts'
+import { ethers } from 'ethers'
+import { startNetwork, type TestNetwork } from './support/network.ts'
+import { contentOf, storageVectors } from './support/vectors.ts'
+
+// 0G's storage SDK, unmodified, against the gateway: nothing but URLs is ours.
+
+let network: TestNetwork
+let provider: ethers.JsonRpcProvider
+let indexer: Indexer
+let folder: string
+let signer: ethers.Wallet
+
+beforeAll(async () => {
+  jest.spyOn(console, 'log').mockImplementation(() => {})
+  folder = await mkdtemp(join(tmpdir(), 'zerog-sdk-'))
+  network = await startNetwork({ storageNodes: 3 })
+  provider = new ethers.JsonRpcProvider(network.gatewayUrl)
+  signer = new ethers.Wallet(developmentAccounts()[0]?.privateKey ?? '', provider)
+  indexer = new Indexer(network.indexerUrl)
+}, 120_000)
+
+afterAll(async () => {
+  provider?.destroy()
+  await network?.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+type Uploaded = { readonly txHash: string; readonly rootHash: string; readonly txSeq: number }
+type Options = Parameters<Indexer['upload']>[3]
+
+async function upload(data: Uint8Array, options: Options = {}, gasLimit = 0n): Promise<Uploaded> {
+  const transaction = { gasLimit }
+  const [result, error] = await indexer.upload(
+    new MemData(data),
+    network.gatewayUrl,
+    signer as never,
+    options,
+    undefined,
+    transaction,
+  )
+  if (error !== null) throw error
+  return result as Uploaded
+}
+
+async function download(root: string | string[], name: string): Promise<Uint8Array> {
+  const path = join(folder, name)
+  const error = await indexer.download(root as string, path, true)
+  if (error !== null) throw error
+  return new Uint8Array(await readFile(path))
+}
+
+const vectors = storageVectors()
+const withVectors = vectors === undefined ? describe.skip : describe
+
+withVectors("every size of 0G's vectors", () => {
+  test('is uploaded and downloaded by its own SDK, with the root of the vector', async () => {
+    for (const vector of vectors ?? []) {
+      const data = contentOf(vector)
+      const { rootHash } = await upload(data)
+      expect(rootHash).toBe(vector.root)
+      expect(await download(rootHash, `vector-${vector.rule}-${vector.size}`)).toEqual(data)
+    }
+  }, 150_000)
+})
+
+describe('uploads', () => {
+  test('of a file on disk pay once: the second time nothing is submitted', async () => {
+    const data = randomBytes(300_000)
+    const path = join(folder, 'file.bin')
+    await writeFile(path, data)
+    const file = await ZgFile.fromFilePath(path)
+    const [first, error] = await indexer.upload(file, network.gatewayUrl, signer as never)
+    expect(error).toBeNull()
+    await file.close()
+    const again = await upload(data)
+    expect(again.txHash).toBe('')
+    expect(again.txSeq).toBe((first as Uploaded).txSeq)
+  }, 60_000)
+
+  test('of content that is stored already under another submission are final at once', async () => {
+    const data = randomBytes(300_000)
+    const first = await upload(data)
+    const second = await upload(data, { skipIfFinalized: false })
+    expect(second.rootHash).toBe(first.rootHash)
+    const node = new StorageNode(network.nodeUrl)
+    const info = await node.getFileInfoByTxSeq(second.txSeq)
+    expect(info).toMatchObject({ finalized: true, uploadedSegNum: 2, pruned: false, isCached: false })
+  }, 60_000)
+
+  test('in fragments come back in order', async () => {
+    const data = randomBytes(1_000_000)
+    const { rootHashes } = (await upload(data, { fragmentSize: 262_144 })) as unknown as { rootHashes: string[] }
+    expect(rootHashes).toHaveLength(4)
+    expect(await download(rootHashes, 'fragments')).toEqual(new Uint8Array(data))
+  }, 60_000)
+
+  test('encrypted with a key are decrypted with it', async () => {
+    const data = randomBytes(400_000)
+    const key = randomBytes(32)
+    const { rootHash } = await upload(data, { encryption: { type: 'aes256', key } })
+    const [blob, error] = await indexer.downloadToBlob(rootHash, { decryption: { symmetricKey: key } } as never)
+    expect(error).toBeNull()
+    expect(new Uint8Array(await blob.arrayBuffer())).toEqual(new Uint8Array(data))
+    const [raw] = await indexer.downloadToBlob(rootHash)
+    expect(raw.size).toBe(data.length + 17)
+  }, 60_000)
+
+  test('encrypted for a recipient are decrypted by the recipient', async () => {
+    const data = randomBytes(1000)
+    const recipient = ethers.Wallet.createRandom()
+    const recipientPubKey = recipient.signingKey.compressedPublicKey
+    const { rootHash } = await upload(data, { encryption: { type: 'ecies', recipientPubKey } })
+    const [blob, error] = await indexer.downloadToBlob(rootHash, { decryption: { privateKey: recipient.privateKey } } as never)
+    expect(error).toBeNull()
+    expect(new Uint8Array(await blob.arrayBuffer())).toEqual(new Uint8Array(data))
+  }, 60_000)
+
+  test('to two replicas find two nodes', async () => {
+    const { rootHash } = await upload(randomBytes(300_000), { expectedReplica: 2 })
+    expect(await indexer.getFileLocations(rootHash)).toHaveLength(3)
+  }, 60_000)
+
+  test('of 64 files at once all arrive', async () => {
+    const files = Array.from({ length: 64 }, (_, index) => randomBytes(200_000 + index * 5000))
+    const first = await provider.getTransactionCount(signer.address)
+    const uploaded = await Promise.all(
+      // The gas of a submission depends on those before it, which an estimate of 64 at once does not know.
+      files.map((data, index) => upload(data, { nonce: BigInt(first + index) }, 1_000_000n)),
+    )
+    for (const [index, { rootHash }] of uploaded.entries()) {
+      expect(await download(rootHash, `many-${index}`)).toEqual(new Uint8Array(files[index] as Buffer))
+    }
+  }, 100_000)
+})
