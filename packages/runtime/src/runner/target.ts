@@ -11,6 +11,7 @@ import { serveHealth } from '../rpc/health.ts'
 import { createHost, type RpcHost } from '../rpc/host.ts'
 import type { InProcessNetwork } from '../rpc/in-process.ts'
 import { createModuleRpc } from '../rpc/module-rpc.ts'
+import { serveReflection } from '../rpc/reflection.ts'
 import type { Metrics } from '../telemetry/meter.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import { loadTlsIdentity, type TlsIdentity } from '../tls/credentials.ts'
@@ -52,6 +53,7 @@ export function createTarget(
 ): RunningTarget {
   const { module, instance, base } = options
   const { target } = module
+  const development = base.chainId === 31_337
   const { clock, random, logger, tracing, network } = deps
   const meter = deps.metrics.meter({ target, replica: String(instance) })
   const host = createHost(
@@ -71,6 +73,7 @@ export function createTarget(
     const startedMs = clock.monotonicMs()
     const dataDir = dataFolder(base, target, instance)
     await makeDataFolder(dataDir)
+    if (development) await serveReflection(host)
     const hasPeers = Object.keys(base.peers).length > 0
     if (base.grpcPort !== null || hasPeers) {
       identity = await loadTlsIdentity({ dir: base.tlsDir, network: base.network, target }, { clock, logger, meter })
@@ -102,7 +105,7 @@ export function createTarget(
       target,
       instance,
       config: options.config,
-      network: { chainId: base.chainId, development: base.chainId === 31_337 },
+      network: { chainId: base.chainId, development },
       clock,
       random,
       logger,
