@@ -8,3 +8,5 @@ export const BLOCK_BYTES_CACHED_MAX = 8 * 1024 * 1024
 export const SNAPSHOTS_MAX = 1_024
 /** Addresses and topics of one filter. */
 export const FILTER_ENTRIES_MAX = 1_024
+/** Problems that a verification lists before it stops. */
+export const PROBLEMS_MAX = 100

@@ -130,7 +130,14 @@ export async function openReplica({ network, tipMinWei, delayMs, accounts }: Rep
     waitForHeight: ledger.waitForHeight,
     ...developmentSigner(accounts),
   }
-  return { backend, ledger, tip: (): ChainBlock => tip, connected: (): boolean => connected, caughtUp: (): boolean => target !== undefined && tip.header.height >= target, done: following }
+  return {
+    backend,
+    ledger,
+    tip: (): ChainBlock => tip,
+    connected: (): boolean => connected,
+    caughtUp: (): boolean => target !== undefined && tip.header.height >= target,
+    done: following,
+  }
 }
 
 function shown<T extends StoredBlock>(block: T | undefined, head: ChainBlock): T | undefined {
