@@ -51,8 +51,9 @@ export function createDispatcher(limits: JsonRpcLimits, deps: DispatcherDeps): D
     } catch (error) {
       const requestId = `${runId}-${++requests}`
       const shown = toJsonRpcError(error, requestId)
-      if (shown.code === CODE.internal) deps.logger.error('rpc_request_failed', { requestId, method: name, error })
-      observe(name, shown.code === CODE.internal ? 'failed' : 'refused', deps.clock.monotonicMs() - startedMs)
+      const ours = shown.code === CODE.internal && shown !== error
+      if (ours) deps.logger.error('rpc_request_failed', { requestId, method: name, error })
+      observe(name, ours ? 'failed' : 'refused', deps.clock.monotonicMs() - startedMs)
       return errorText(rawId, shown)
     }
   }

@@ -1,6 +1,7 @@
 import type { AccessListItem, Authorization, BlockOverrides, CallRequest, StateOverrides } from '@zerog/evm'
 import type { Hex } from '@zerog/primitives'
 import { serverError } from '../errors.ts'
+import { checksumAddress } from '../format/hex.ts'
 import { array, type Codec, DecodeError, record, struct } from './decode.ts'
 import { address, bytes, hash, uint64, uint256 } from './hex.ts'
 
@@ -91,6 +92,17 @@ const overrideAccount = struct('OverrideAccount', {
   movePrecompileToAddress: address,
 })
 
+/** Prague's precompiles are 0x01 to 0x11. */
+const PRECOMPILE_LAST = 0x11n
+
+function notMovable(account: Hex): Error {
+  const value = BigInt(account)
+  const isPrecompile = value > 0n && value <= PRECOMPILE_LAST
+  return serverError(
+    isPrecompile ? 'movePrecompileToAddress is not supported' : `account ${checksumAddress(account)} is not a precompile`,
+  )
+}
+
 /** The third parameter of `eth_call`. */
 export const stateOverrides: Codec<StateOverrides> = (value) => {
   const out: Record<Hex, StateOverrides[Hex]> = {}
@@ -101,7 +113,7 @@ export const stateOverrides: Codec<StateOverrides> = (value) => {
     if (override.state !== undefined && override.stateDiff !== undefined) {
       throw serverError(`account ${key} has both 'state' and 'stateDiff'`)
     }
-    if (movePrecompileToAddress !== undefined) throw serverError('movePrecompileToAddress is not supported')
+    if (movePrecompileToAddress !== undefined) throw notMovable(address(key))
     out[address(key)] = override
   }
   return out

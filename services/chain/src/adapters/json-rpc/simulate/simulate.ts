@@ -1,6 +1,6 @@
 import type { BlockEnvironment, CallFrame, CallOptions, CallOutcome, Log, Receipt, StateOverrides, Transaction } from '@zerog/evm'
 import { encodeBlock, headerHash, keccakHex, logsBloom, receiptsRoot, transactionsRoot } from '@zerog/evm'
-import { type Hex, toHex } from '@zerog/primitives'
+import { type Hex, toHex, type ZerogError } from '@zerog/primitives'
 import type { Header, StoredBlock } from '../../../app/chain-backend.ts'
 import type { TransactionRequest } from '../codecs/call.ts'
 import { CODE, JsonRpcError } from '../errors.ts'
@@ -9,7 +9,7 @@ import { checksumAddress, quantity, ZERO_ADDRESS, ZERO_HASH } from '../format/he
 import { formatLog } from '../format/receipt.ts'
 import { effectiveGasPrice } from '../format/transaction.ts'
 import type { MethodContext } from '../method.ts'
-import { orRefusal } from '../refusal.ts'
+import { isRefusal, refusalText } from '../refusal.ts'
 import { isRevert, revertText } from '../revert.ts'
 import { encodeUnsigned } from '../transaction-encoding.ts'
 import { mergeOverrides, overridesOf, type StateDiff } from './overlay.ts'
@@ -120,10 +120,12 @@ async function simulateCall(
     maxPriorityFeePerGas: call.gasPrice ?? call.maxPriorityFeePerGas ?? 0n,
   }
   check(filled, { account, environment, validation: request.validation })
-  // The machine is asked without fees; what validation demands of them has been checked.
-  const { gasPrice: _price, maxFeePerGas: _cap, maxPriorityFeePerGas: _tip, chainId: _chain, ...plain } = filled
+  // Fees that were named are charged, with validation or without.
+  const { gasPrice: _price, chainId: _chain, ...plain } = filled
   const options: CallOptions = { stateOverrides: world.overrides, signal: context.signal }
-  const outcome = await orRefusal(executor.call(world.stateRoot, environment, plain, options), gas)
+  const outcome = await executor.call(world.stateRoot, environment, plain, options).catch((error) => {
+    throw isRefusal(error) ? refused(error, gas) : error
+  })
   const diff = (await executor.traceCall(
     world.stateRoot,
     environment,
@@ -159,7 +161,7 @@ async function accountAt(context: MethodContext, world: World, address: Hex): Pr
   }
 }
 
-/** What would keep a real transaction out of a block; most of it only matters with validation. */
+/** What keeps a real transaction out of a block and the machine does not mind in a call: only validation asks for it. */
 function check(
   call: Filled,
   at: {
@@ -168,28 +170,32 @@ function check(
     readonly validation: boolean
   },
 ): void {
-  const { account, environment, validation } = at
+  if (!at.validation) return
+  const { account, environment } = at
   const who = `address ${checksumAddress(call.from)}`
   const fail = (code: number, message: string) => new JsonRpcError(code, `err: ${message} (supplied gas ${call.gas})`)
-  if (validation) {
-    if (account.nonce === (1n << 64n) - 1n) throw fail(CODE.internal, `nonce has max value: ${who}, nonce: ${account.nonce}`)
-    if (call.nonce < account.nonce) {
-      throw fail(SIMULATE_CODE.nonceTooLow, `nonce too low: ${who}, tx: ${call.nonce} state: ${account.nonce}`)
-    }
-    if (call.nonce > account.nonce) {
-      throw fail(SIMULATE_CODE.nonceTooHigh, `nonce too high: ${who}, tx: ${call.nonce} state: ${account.nonce}`)
-    }
-    if (call.maxFeePerGas < environment.baseFeePerGas) {
-      const fees = `maxFeePerGas: ${call.maxFeePerGas}, baseFee: ${environment.baseFeePerGas}`
-      throw fail(SIMULATE_CODE.feeTooLow, `max fee per gas less than block base fee: ${who}, ${fees}`)
-    }
+  if (account.nonce === (1n << 64n) - 1n) throw fail(CODE.internal, `nonce has max value: ${who}, nonce: ${account.nonce}`)
+  if (call.nonce < account.nonce) {
+    throw fail(SIMULATE_CODE.nonceTooLow, `nonce too low: ${who}, tx: ${call.nonce} state: ${account.nonce}`)
   }
-  if (call.gas < 21_000n) throw fail(SIMULATE_CODE.intrinsicGas, `intrinsic gas too low: have ${call.gas}, want 21000`)
-  const cost = (call.value ?? 0n) + (validation ? call.gas * call.maxFeePerGas : 0n)
-  if (cost > account.balance) {
-    const funds = `${who} have ${account.balance} want ${cost}`
-    throw fail(SIMULATE_CODE.insufficientFunds, `insufficient funds for gas * price + value: ${funds}`)
+  if (call.nonce > account.nonce) {
+    throw fail(SIMULATE_CODE.nonceTooHigh, `nonce too high: ${who}, tx: ${call.nonce} state: ${account.nonce}`)
   }
+  if (call.maxFeePerGas < environment.baseFeePerGas) {
+    const fees = `maxFeePerGas: ${call.maxFeePerGas}, baseFee: ${environment.baseFeePerGas}`
+    throw fail(SIMULATE_CODE.feeTooLow, `max fee per gas less than block base fee: ${who}, ${fees}`)
+  }
+}
+
+const REFUSAL_CODES: readonly (readonly [RegExp, number])[] = [
+  [/^max fee per gas less/, SIMULATE_CODE.feeTooLow],
+  [/^(intrinsic gas too low|insufficient gas for floor)/, SIMULATE_CODE.intrinsicGas],
+  [/^insufficient funds/, SIMULATE_CODE.insufficientFunds],
+]
+
+function refused(error: ZerogError, gas: bigint): JsonRpcError {
+  const code = REFUSAL_CODES.find(([pattern]) => pattern.test(error.message))?.[1] ?? CODE.internal
+  return new JsonRpcError(code, `err: ${refusalText(error)} (supplied gas ${gas})`)
 }
 
 /** The transaction that the call stands for; nobody signed it. */
