@@ -29,6 +29,8 @@ export function openGuard(
   allowed: readonly string[] = [],
 ): {
   readonly enter: (work: () => void) => void
+  /** Whether the caller is simulated code. */
+  readonly isInside: () => boolean
   readonly close: () => void
 } {
   const scope = { report, allowed }
@@ -36,6 +38,7 @@ export function openGuard(
   open.push(scope)
   return {
     enter: (work) => current.run(scope, work),
+    isInside: () => current.getStore() === scope,
     close: () => {
       const index = open.indexOf(scope)
       if (index < 0) return

@@ -26,6 +26,11 @@ export class EventQueue {
     return this.#heap.length
   }
 
+  /** What `pop` would give. */
+  peek(): SimEvent | undefined {
+    return this.#heap[0]
+  }
+
   push(event: SimEvent): void {
     const heap = this.#heap
     let index = heap.push(event) - 1

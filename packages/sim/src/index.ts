@@ -6,7 +6,7 @@ export { SimEscape } from './escape-guard.ts'
 export { EventQueue, type SimEvent } from './event-queue.ts'
 export { FAULT_KINDS, type FaultControls, type FaultKind, type FaultRates, Faults } from './faults.ts'
 export type { NemesisPlan } from './nemesis.ts'
-export type { Endpoint as NetworkEndpoint, NetworkOptions } from './network.ts'
+export { type Endpoint as NetworkEndpoint, type NetworkOptions, SERVICES } from './network.ts'
 export type { CrashOptions, NodeEnv, NodeOptions, SimNode } from './node.ts'
 export { Prng, simRandom } from './prng.ts'
 export {

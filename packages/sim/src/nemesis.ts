@@ -1,4 +1,5 @@
 import type { FaultKind } from './faults.ts'
+import { SERVICES } from './network.ts'
 import type { Prng } from './prng.ts'
 import type { Sim } from './sim.ts'
 
@@ -86,7 +87,8 @@ export class Nemesis {
       const split = stream.between(1, names.length - 1)
       network.partition([names.slice(0, split), names.slice(split)])
     } else {
-      for (const from of names) for (const to of names) if (from !== to && stream.chance(0.3)) network.cut(from, to)
+      const ends = [...names, SERVICES]
+      for (const from of names) for (const to of ends) if (from !== to && stream.chance(0.3)) network.cut(from, to)
     }
     const delayUs = stream.between(50_000, 5_000_000)
     this.#sim.schedule({ delayUs, kind: 'nemesis.heal', run: () => network.heal() })

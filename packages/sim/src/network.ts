@@ -20,6 +20,9 @@ export interface Endpoint {
   onMessage(handler: (from: string, data: Uint8Array) => void): void
 }
 
+/** The far end of the link from a node to all services outside: cut it, and database, bus, cache and leases refuse that node's calls. */
+export const SERVICES = 'services'
+
 type Handler = (from: string, data: Uint8Array) => void
 
 const RETRANSMIT_MS = 200

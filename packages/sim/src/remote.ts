@@ -14,7 +14,7 @@ export function remoteCall<T>(deps: RemoteDeps, what: string, effect: () => T | 
   const { world, prng, life } = deps
   if (!life.alive) return never()
   const legUs = () => 100 + Math.ceil(prng.exponential(400))
-  if (world.faults.roll('remote.refused')) {
+  if (world.isServiceCut(life.name) || world.faults.roll('remote.refused')) {
     return life.perform({ delayUs: legUs(), kind: 'remote.refused', detail: what }, () => {
       throw unavailable(what)
     })

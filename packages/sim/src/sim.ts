@@ -12,7 +12,7 @@ import { type FaultControls, type FaultRates, Faults } from './faults.ts'
 import { SimLeases } from './leases.ts'
 import { LIMITS } from './limits.ts'
 import { Nemesis, type NemesisPlan } from './nemesis.ts'
-import { Network, type NetworkOptions } from './network.ts'
+import { Network, type NetworkOptions, SERVICES } from './network.ts'
 import { type NodeEnv, type NodeOptions, SimNode } from './node.ts'
 import { Prng } from './prng.ts'
 import type { EventOptions, World } from './world.ts'
@@ -58,7 +58,9 @@ export class Sim implements World {
   #timeUs = 0
   #sequence = 0
   #events = 0
-  #isLive = false
+  /** Later events have to wait. */
+  #horizonUs = Number.POSITIVE_INFINITY
+  #onSchedule: () => void = () => {}
   #wake = () => {}
   #failure: { readonly error: unknown } | undefined
 
@@ -118,6 +120,8 @@ export class Sim implements World {
     return this.#timeUs / 1_000
   }
 
+  readonly isServiceCut = (node: string): boolean => this.network.isCut(node, SERVICES)
+
   readonly record = (who: string, kind: string, detail: string): void => this.#audit.record(this.#timeUs, who, kind, detail)
 
   readonly fail = (error: unknown): void => {
@@ -139,7 +143,7 @@ export class Sim implements World {
       cancelled: false,
     }
     this.#queue.push(event)
-    this.#wake()
+    this.#onSchedule()
     return () => {
       event.cancelled = true
     }
@@ -165,18 +169,32 @@ export class Sim implements World {
   }
 
   /**
-   * Lets events happen for as long as somebody outside the simulation (a contract suite) uses its ports. `stop` ends it and
-   * rejects with whatever went wrong.
+   * Lets events happen for as long as somebody outside the simulation (a contract suite) uses its ports. Time goes on to at most
+   * `aheadMs` after the last call from outside, or as far as `pass` asks: what waits for the outside must not time out meanwhile.
+   * `stop` ends it and rejects with whatever went wrong.
    */
-  live(): { readonly stop: () => Promise<void> } {
+  live({ aheadMs = Number.POSITIVE_INFINITY }: { readonly aheadMs?: number } = {}): {
+    readonly pass: (ms: number) => Promise<void>
+    readonly stop: () => Promise<void>
+  } {
     let finish = () => {}
-    this.#isLive = true
-    const run = this.run(() => new Promise<void>((resolve) => (finish = resolve)))
+    const run = this.run(
+      () =>
+        new Promise<void>((resolve) => {
+          finish = resolve
+        }),
+      { aheadUs: aheadMs * 1_000 },
+    )
     const ended = run.then(
       () => undefined,
       (error: unknown) => ({ error }),
     )
     return {
+      pass: (ms) => {
+        // The grid may put the end a little later than asked for.
+        this.#touch(ms * 1_000 + this.#grainUs)
+        return this.clock.sleep(ms)
+      },
       stop: async () => {
         finish()
         this.#wake()
@@ -186,9 +204,19 @@ export class Sim implements World {
     }
   }
 
+  /** Somebody outside did something: events up to `aheadUs` from now may happen. */
+  #touch(aheadUs: number): void {
+    this.#horizonUs = Math.max(this.#horizonUs, this.#timeUs + aheadUs)
+    this.#wake()
+  }
+
   /** Runs `body` to its end. Rejects with whatever broke first: the body, a checker, a node, an escape, or no progress. */
-  async run(body: (sim: Sim) => Promise<void>): Promise<void> {
+  async run(body: (sim: Sim) => Promise<void>, live?: { readonly aheadUs: number }): Promise<void> {
     const guard = openGuard(this.fail, this.#options.allowedGlobals)
+    if (live) {
+      this.#horizonUs = live.aheadUs
+      this.#onSchedule = () => guard.isInside() || this.#touch(live.aheadUs)
+    }
     let done = false
     try {
       guard.enter(() => {
@@ -204,8 +232,10 @@ export class Sim implements World {
         if (this.#failure) throw this.#failure.error
         this.#runCheckers()
         if (done) return
-        if (this.#isLive && this.#queue.size === 0) await new Promise<void>((resolve) => (this.#wake = resolve))
-        else this.#step(guard.enter)
+        const event = this.#peek()
+        if (event && event.timeUs <= this.#horizonUs) this.#step(event, guard.enter)
+        else if (live) await this.#woken()
+        else throw new SimStalled('the scenario still waits, but nothing is left that could happen')
       }
     } finally {
       guard.close()
@@ -213,10 +243,8 @@ export class Sim implements World {
     }
   }
 
-  #step(enter: (work: () => void) => void): void {
-    const event = this.#next()
-    if (event === undefined && this.#isLive) return
-    if (event === undefined) throw new SimStalled('the scenario still waits, but nothing is left that could happen')
+  #step(event: SimEvent, enter: (work: () => void) => void): void {
+    this.#queue.pop()
     this.#events++
     this.#timeUs = event.timeUs
     if (this.#events > (this.#options.eventsMax ?? LIMITS.eventsMax))
@@ -230,11 +258,19 @@ export class Sim implements World {
     }
   }
 
-  #next(): SimEvent | undefined {
-    for (let event = this.#queue.pop(); event !== undefined; event = this.#queue.pop()) {
-      if (event.cancelled || event.owner?.alive === false) continue
-      if (event.owner?.parked === undefined) return event
-      event.owner.parked.push(event)
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  /** The next event that counts: those of the dead are dropped, those of the paused put aside. */
+  #peek(): SimEvent | undefined {
+    for (let event = this.#queue.peek(); event !== undefined; event = this.#queue.peek()) {
+      const isVoid = event.cancelled || event.owner?.alive === false
+      if (!isVoid && event.owner?.parked === undefined) return event
+      this.#queue.pop()
+      if (!isVoid) event.owner?.parked?.push(event)
     }
     return undefined
   }

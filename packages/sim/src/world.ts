@@ -20,6 +20,8 @@ export type World = {
   readonly faults: Faults
   /** A line of the story that is not an event of its own. */
   readonly record: (who: string, kind: string, detail: string) => void
+  /** Whether a node cannot reach what is outside of all nodes: database, bus, cache, leases. */
+  readonly isServiceCut: (node: string) => boolean
   /** The run has failed: it ends after the current event. */
   readonly fail: (error: unknown) => void
   readonly prng: Prng
