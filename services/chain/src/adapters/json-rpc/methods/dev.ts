@@ -14,7 +14,7 @@ export const devMethods: Readonly<Record<string, Method>> = named({
   mine: {
     names: ['hardhat_mine', 'anvil_mine'],
     method: method([optional(amount, 1n), optional(amount)], async (context, blocks, intervalSeconds) => {
-      await mine(dev(context), blocks, intervalSeconds)
+      await mine(context, blocks, intervalSeconds)
       return null
     }),
   },
@@ -22,7 +22,7 @@ export const devMethods: Readonly<Record<string, Method>> = named({
     names: ['evm_mine'],
     method: method([optional(mineOptions)], async (context, options = {}) => {
       if (options.timestamp !== undefined) await dev(context).setNextBlockTimestamp(options.timestamp)
-      await mine(dev(context), options.blocks ?? 1n, undefined)
+      await mine(context, options.blocks ?? 1n, undefined)
       return '0x0'
     }),
   },
@@ -117,11 +117,14 @@ function dev({ backend }: MethodContext): DevControls {
   return backend.dev
 }
 
-async function mine(controls: DevControls, blocks: bigint, intervalSeconds: bigint | undefined): Promise<void> {
+async function mine(context: MethodContext, blocks: bigint, intervalSeconds: bigint | undefined): Promise<void> {
+  const controls = dev(context)
   if (blocks > BLOCKS_MAX) throw invalidParams(`cannot mine more than ${BLOCKS_MAX} blocks at once`)
-  if (intervalSeconds === undefined || intervalSeconds <= 1n) return controls.mine(Number(blocks))
+  if (intervalSeconds === undefined) return controls.mine(Number(blocks))
   for (let mined = 0n; mined < blocks; mined++) {
-    if (mined > 0n) await controls.increaseTime(intervalSeconds - 1n)
+    context.signal.throwIfAborted()
+    const { timestampSeconds } = context.backend.head().header
+    if (mined > 0n) await controls.setNextBlockTimestamp(timestampSeconds + intervalSeconds)
     await controls.mine(1)
   }
 }
