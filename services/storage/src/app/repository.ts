@@ -102,6 +102,10 @@ export type StorageRepository = {
   unfinished(after: bigint, limit: number): Promise<readonly FileRecord[]>
   /** Holdings of final files that lack segments. */
   incomplete(limit: number): Promise<readonly (HoldingRef & { readonly stored: SegmentMask })[]>
+  /** Every node that holds anything. */
+  holders(): Promise<readonly Hex[]>
+  /** Ranges of final files that a node holds, or should. */
+  heldBy(nodeId: Hex, limit: number): Promise<readonly HoldingRef[]>
   /** Ranges of final files with fewer than `replicas` holdings. */
   thin(replicas: number, limit: number): Promise<readonly { readonly fileId: bigint; readonly rangeIndex: number }[]>
 

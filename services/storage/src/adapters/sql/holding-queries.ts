@@ -15,6 +15,8 @@ type Methods =
   | 'addHolding'
   | 'replaceHolding'
   | 'incomplete'
+  | 'holders'
+  | 'heldBy'
   | 'thin'
 
 const HOLDINGS = `
@@ -97,6 +99,19 @@ export function holdingQueries(sql: Sql): Pick<StorageRepository, Methods> {
         [limit],
       )
       return rows.map((row) => ({ ...toRef(row), stored: maskFromSql(row.stored) }))
+    },
+    async holders() {
+      const rows = await sql.query<{ node_id: Uint8Array }>('SELECT DISTINCT node_id FROM storage.holdings ORDER BY node_id')
+      return rows.map((row) => nodeIdFromSql(row.node_id))
+    },
+    async heldBy(nodeId, limit) {
+      const rows = await sql.query<{ file_id: bigint; range_index: number; node_id: Uint8Array }>(
+        `SELECT h.file_id, h.range_index, h.node_id
+         FROM storage.holdings h JOIN storage.files f USING (file_id)
+         WHERE h.node_id = $1 AND f.finalized_at_ms IS NOT NULL ORDER BY h.file_id, h.range_index LIMIT $2`,
+        [fromHex(nodeId), limit],
+      )
+      return rows.map(toRef)
     },
     async thin(replicas, limit) {
       const rows = await sql.query<{ file_id: bigint; range_index: number }>(

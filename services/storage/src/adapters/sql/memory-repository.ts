@@ -157,6 +157,22 @@ export function memoryRepository(): StorageRepository {
       }
       return found.slice(0, limit)
     },
+    async holders() {
+      const all = [...files.values()].flatMap(({ ranges }) =>
+        [...ranges.values()].flatMap(({ holdings }) => [...holdings.keys()]),
+      )
+      return [...new Set(all)].sort()
+    },
+    async heldBy(nodeId, limit) {
+      const found = []
+      for (const { record, ranges } of files.values()) {
+        if (record.finalizedAtMs === undefined) continue
+        for (const [rangeIndex, { holdings }] of ranges) {
+          if (holdings.has(nodeId)) found.push({ fileId: record.fileId, rangeIndex, nodeId })
+        }
+      }
+      return found.slice(0, limit)
+    },
     async thin(replicas, limit) {
       const found = []
       for (const { record, ranges } of files.values()) {

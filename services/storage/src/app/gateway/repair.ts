@@ -95,13 +95,17 @@ export function createRepairer(options: RepairOptions, deps: RepairDeps): Repair
     }
   }
 
-  async function replaceIfLost(ref: HoldingRef): Promise<HoldingRef> {
-    if (directory.find(ref.nodeId)?.reachable === true || directory.silentForMs(ref.nodeId) < options.replaceAfterMs) return ref
-    const by = await freshNode(ref)
-    if (by === undefined) return ref
-    await repository.replaceHolding({ ...ref, by })
-    logger.warn('replica_replaced', { fileId: ref.fileId, rangeIndex: ref.rangeIndex, nodeId: ref.nodeId, by })
-    return { ...ref, nodeId: by }
+  /** Replicas of nodes that were silent for too long are placed anew; the new ones are incomplete and get filled. */
+  async function replaceLost(): Promise<void> {
+    for (const nodeId of await repository.holders()) {
+      if (directory.find(nodeId)?.reachable === true || directory.silentForMs(nodeId) < options.replaceAfterMs) continue
+      for (const ref of await repository.heldBy(nodeId, JOB_BATCH_MAX)) {
+        const by = await freshNode(ref)
+        if (by === undefined) break
+        await repository.replaceHolding({ ...ref, by })
+        logger.warn('replica_replaced', { fileId: ref.fileId, rangeIndex: ref.rangeIndex, nodeId, by })
+      }
+    }
   }
 
   /** A reachable node with room that does not hold the range. */
@@ -125,11 +129,11 @@ export function createRepairer(options: RepairOptions, deps: RepairDeps): Repair
     repair,
     async round(signal) {
       await takeReports()
+      await replaceLost()
       await thicken()
       let written = 0
-      for (const found of await repository.incomplete(JOB_BATCH_MAX)) {
+      for (const ref of await repository.incomplete(JOB_BATCH_MAX)) {
         if (signal.aborted) break
-        const ref = await replaceIfLost(found)
         written += await repair(ref, signal).catch((error) => {
           logger.warn('repair_failed', {
             fileId: ref.fileId,
