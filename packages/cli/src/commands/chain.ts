@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Hex } from 'viem'
 import { table } from '../output/output.ts'
+import { createProgress } from '../output/progress.ts'
 import type { Act } from '../program.ts'
 import { readingClient, signingClient } from './client.ts'
 import { formatAmount, parseAddress, parseAmount, parseBlockId, parseBytes, parseHash, parseHeight } from './values.ts'
@@ -59,6 +60,7 @@ export function addChainCommands(program: Command, act: Act): void {
     )
 
   addCallCommands(chain, act)
+  addRebuild(chain, act)
 }
 
 function addCallCommands(chain: Command, act: Act): void {
@@ -152,4 +154,22 @@ async function send(context: Parameters<Parameters<Act>[0]>[0], to: string | und
       : { contract: receipt.contractAddress as Hex }),
   }
   return { data: done }
+}
+
+function addRebuild(chain: Command, act: Act): void {
+  chain
+    .command('rebuild')
+    .description('write the state of a stopped devnet again from its stored blocks')
+    .action(
+      act(async (context) => {
+        const { rebuildStoredChains } = await import('../devnet/maintain.ts')
+        const progress = createProgress(context.output)
+        const stores = await rebuildStoredChains(context, ({ store, height, headHeight }) =>
+          progress.update({ phase: store, done: Number(height), total: Number(headHeight), unit: 'blocks' }),
+        )
+        progress.end()
+        const text = stores.map(({ store, blocks }) => `${store}: ${blocks} blocks replayed`).join('\n')
+        return { data: { stores }, text }
+      }),
+    )
 }

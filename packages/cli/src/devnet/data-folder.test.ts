@@ -10,7 +10,8 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 
-const open = (reset = false) => openDataFolder(join(root, 'devnet'), { reset })
+const genesis = { chainOnly: false, baseFee: 'constant', accounts: 10 } as const
+const open = (reset = false) => openDataFolder(join(root, 'devnet'), { reset, genesis })
 const writeFormat = async (text: string) => {
   await mkdir(join(root, 'devnet'), { recursive: true })
   await writeFile(join(root, 'devnet', 'format.json'), text)
@@ -41,6 +42,19 @@ test.each([
 ])('format.json %s is refused with a remedy', async (text, reason, message) => {
   await writeFormat(text)
   await expect(open()).rejects.toMatchObject({ reason, message: expect.stringMatching(message) })
+})
+
+test('other flags would make another chain and are refused with those that fit', async () => {
+  const path = join(root, 'devnet')
+  const first = await openDataFolder(path, { reset: false, genesis: { ...genesis, chainOnly: true, accounts: 20 } })
+  first.release()
+  await expect(open()).rejects.toMatchObject({
+    reason: 'WRONG_STATE',
+    message: expect.stringContaining('with --chain-only --accounts 20'),
+  })
+  const again = await open(true)
+  expect(again.isNew).toBe(true)
+  again.release()
 })
 
 test('data without a format is damaged, and --reset heals it but leaves what is not ours', async () => {

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs
 import { join } from 'node:path'
 import { lockFolder } from '@zerog/adapters'
 import { ZerogError } from '@zerog/primitives'
+import { z } from 'zod'
 
 /** Raised when data of an older release cannot be read any more; migrations inside a format do not touch it. */
 export const DATA_FORMAT = 1
@@ -10,18 +11,31 @@ const FREE_BYTES_MIN = 512 * 1024 * 1024
 /** What --reset deletes: everything this launcher and its targets write, and nothing else that may lie in the folder. */
 const OWN_ENTRIES = ['format.json', 'endpoints.json', 'launcher.json', 'postgres', 'targets', 'tls', 'logs']
 
+/** What the genesis of a devnet was made of: a later start must say the same. */
+export type Genesis = { readonly chainOnly: boolean; readonly baseFee: 'constant' | 'eip1559'; readonly accounts: number }
+
+const genesisSchema = z.object({
+  chainOnly: z.boolean(),
+  baseFee: z.enum(['constant', 'eip1559']),
+  accounts: z.number().int().min(1),
+})
+const formatSchema = z.object({ format: z.number().int().min(0), genesis: genesisSchema.optional() })
+
 export type DataFolder = { readonly path: string; readonly isNew: boolean; readonly release: () => void }
 
 /**
  * Takes the data folder of a devnet for this process: one devnet per folder, enough space, a format that this release reads.
  * A lock of a process that was killed is healed.
  */
-export async function openDataFolder(path: string, options: { readonly reset: boolean }): Promise<DataFolder> {
+export async function openDataFolder(
+  path: string,
+  options: { readonly reset: boolean; readonly genesis: Genesis },
+): Promise<DataFolder> {
   const release = takeLock(path)
   try {
     await requireSpace(path)
     if (options.reset) await reset(path)
-    const isNew = await checkFormat(path)
+    const isNew = await checkFormat(path, options.genesis)
     for (const name of ['targets', 'logs']) await mkdir(join(path, name), { recursive: true, mode: 0o700 })
     return { path, isNew, release }
   } catch (error) {
@@ -60,39 +74,63 @@ async function reset(path: string): Promise<void> {
   await rm(join(path, 'format.json'), { force: true })
 }
 
+/** What the devnet in a folder was made of; undefined where there is none. */
+export async function readGenesis(path: string): Promise<Genesis | undefined> {
+  const text = await readFormat(path)
+  return text === undefined ? undefined : parseFormat(text)?.genesis
+}
+
 /** True for a folder without a devnet. */
-async function checkFormat(path: string): Promise<boolean> {
-  const file = join(path, 'format.json')
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
+async function checkFormat(path: string, genesis: Genesis): Promise<boolean> {
+  const text = await readFormat(path)
   if (text === undefined) {
     const leftovers = (await readdir(path)).filter((name) => ['postgres', 'targets'].includes(name))
     if (leftovers.length > 0) throw damaged(path, `it has ${leftovers.join(' and ')} but no format.json`)
-    await writeFile(`${file}.new`, `${JSON.stringify({ format: DATA_FORMAT })}\n`, { mode: 0o600, flush: true })
+    const file = join(path, 'format.json')
+    await writeFile(`${file}.new`, `${JSON.stringify({ format: DATA_FORMAT, genesis })}\n`, { mode: 0o600, flush: true })
     await rename(`${file}.new`, file)
     return true
   }
-  const format = readFormat(text)
-  if (format === undefined) throw damaged(path, 'format.json cannot be read')
-  if (format < DATA_FORMAT) {
+  const found = parseFormat(text)
+  if (found === undefined) throw damaged(path, 'format.json cannot be read')
+  if (found.format < DATA_FORMAT) {
     throw new ZerogError('WRONG_STATE', {
-      message: `the data in ${path} has format ${format}, too old for this release (format ${DATA_FORMAT}); start again with zerog up --reset, or use the release that wrote it`,
+      message: `the data in ${path} has format ${found.format}, too old for this release (format ${DATA_FORMAT}); start again with zerog up --reset, or use the release that wrote it`,
     })
   }
-  if (format > DATA_FORMAT) {
+  if (found.format > DATA_FORMAT) {
     throw new ZerogError('WRONG_STATE', {
-      message: `the data in ${path} has format ${format}, written by a newer release (this one reads ${DATA_FORMAT}); update zerog, or start again with zerog up --reset`,
+      message: `the data in ${path} has format ${found.format}, written by a newer release (this one reads ${DATA_FORMAT}); update zerog, or start again with zerog up --reset`,
     })
   }
+  if (found.genesis !== undefined) requireSameGenesis(path, found.genesis, genesis)
   return false
 }
 
-function readFormat(text: string): number | undefined {
+/** Another genesis would be another chain: it is named before a target trips over it. */
+function requireSameGenesis(path: string, made: Genesis, wanted: Genesis): void {
+  if (JSON.stringify(made) === JSON.stringify(wanted)) return
+  const flags = [
+    made.chainOnly ? '--chain-only' : '',
+    made.baseFee === 'constant' ? '' : `--base-fee ${made.baseFee}`,
+    made.accounts === 10 ? '' : `--accounts ${made.accounts}`,
+  ].filter((flag) => flag !== '')
+  throw new ZerogError('WRONG_STATE', {
+    message: `the devnet in ${path} was made ${flags.length === 0 ? 'without --chain-only, --base-fee and --accounts' : `with ${flags.join(' ')}`}; start it the same way, or make a new one with --reset`,
+    metadata: { path },
+  })
+}
+
+async function readFormat(path: string): Promise<string | undefined> {
+  return readFile(join(path, 'format.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+}
+
+function parseFormat(text: string): z.output<typeof formatSchema> | undefined {
   try {
-    const { format } = JSON.parse(text)
-    return Number.isInteger(format) && format >= 0 ? format : undefined
+    return formatSchema.parse(JSON.parse(text))
   } catch {
     return undefined
   }

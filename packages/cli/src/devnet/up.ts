@@ -1,15 +1,14 @@
 import { join } from 'node:path'
-import { addresses, DEVELOPMENT_ACCOUNT_COUNT, DEVELOPMENT_BALANCE_WEI, DEVELOPMENT_MNEMONIC } from '@zerog/contracts'
-import type { Hex } from '@zerog/primitives'
+import { addresses, DEVELOPMENT_BALANCE_WEI, DEVELOPMENT_MNEMONIC } from '@zerog/contracts'
 import { ZerogError } from '@zerog/primitives'
 import { EXIT } from '../exit-codes.ts'
 import type { Result } from '../output/output.ts'
 import type { ActionContext } from '../program.ts'
 import { devnetDir } from '../settings/paths.ts'
-import { fundedAccounts } from './accounts.ts'
+import { fundedAccounts, furtherAccounts } from './accounts.ts'
 import { banner } from './banner.ts'
 import { devnetCertificates } from './certificates.ts'
-import { type DataFolder, openDataFolder } from './data-folder.ts'
+import { type DataFolder, type Genesis, openDataFolder } from './data-folder.ts'
 import { type Database, startDatabase } from './database.ts'
 import { startDetached } from './detach.ts'
 import { type DevnetEndpoints, removeEndpoints, writeEndpoints } from './endpoints.ts'
@@ -33,7 +32,7 @@ export async function up(context: ActionContext, options: UpOptions): Promise<Re
   const dataDir = devnetDir(context.env, context.flags.dataDir)
   if (options.detach) return upDetached(context, options, dataDir, startedMs)
   const stop = stopSignals()
-  const folder = await openDataFolder(dataDir, { reset: options.reset })
+  const folder = await openDataFolder(dataDir, { reset: options.reset, genesis: genesisOf(options) })
   const launched: Launched = { devnet: undefined, database: undefined }
   try {
     const endpoints = await launch(context, { options, folder, launched, stop: stop.signal })
@@ -46,6 +45,10 @@ export async function up(context: ActionContext, options: UpOptions): Promise<Re
     folder.release()
     stop.dispose()
   }
+}
+
+function genesisOf({ chainOnly, baseFee, accounts }: UpOptions): Genesis {
+  return { chainOnly, baseFee, accounts }
 }
 
 type Launched = { devnet: RunningDevnet | undefined; database: Database | undefined }
@@ -91,8 +94,7 @@ async function launch(
     instances,
     ports,
     options,
-    // The first ten are in every development genesis already.
-    funded: accounts.slice(DEVELOPMENT_ACCOUNT_COUNT).map(({ address }) => address as Hex),
+    funded: furtherAccounts(options.accounts),
     dataDir,
     postgresUrl: database?.url,
   }
