@@ -32,8 +32,8 @@ export function readData(value: unknown): Buffer {
   if (typeof value !== 'string') throw wrongType('data', 'a base64 string')
   if (value.length > DATA_CHARS_MAX) throw invalidParams('data', 'invalid data length')
   const bytes = Buffer.from(value, 'base64')
-  // Buffer skips what is no base64; the length tells that it did.
-  if (bytes.length !== base64Bytes(value)) throw wrongType('data', 'a base64 string')
+  // Buffer skips what is no base64; the length tells that it did. Padding is required, as 0G's node does.
+  if (value.length % 4 !== 0 || bytes.length !== base64Bytes(value)) throw wrongType('data', 'a base64 string')
   return bytes
 }
 
