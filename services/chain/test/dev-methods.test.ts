@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { createPublicClient, createTestClient, createWalletClient, type Hex, http, parseEther, toHex } from 'viem'
 import { foundry } from 'viem/chains'
 import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
+
+// Real servers on a machine that may be busy.
+jest.setTimeout(30_000)
 
 const WHALE: Hex = '0x00000000000000000000000000000000000a11ce'
 const COUNTER: Hex = '0x00000000000000000000000000000000000000c0'

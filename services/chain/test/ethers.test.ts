@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { artifacts, developmentAccounts } from '@zerog/contracts'
 import {
   Contract,
@@ -13,6 +13,9 @@ import {
 } from 'ethers'
 import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
+
+// Real servers on a machine that may be busy.
+jest.setTimeout(30_000)
 
 const [alice, bob] = developmentAccounts() as [{ privateKey: string; address: string }, { privateKey: string; address: string }]
 const { abi, bytecode } = artifacts.greeter
@@ -126,7 +129,7 @@ describe('ethers 6', () => {
       const transaction = await greeter.getFunction('setGreeting')('Ciao')
       const receipt = await transaction.wait()
       const wanted = [`block ${receipt.blockNumber}`, `pending ${transaction.hash}`, `log ${transaction.hash}`]
-      const deadlineMs = Date.now() + 5_000
+      const deadlineMs = Date.now() + 20_000
       while (!wanted.every((one) => heard.includes(one)) && Date.now() < deadlineMs)
         await new Promise((resolve) => setTimeout(resolve, 10))
       expect(heard).toEqual(expect.arrayContaining(wanted))

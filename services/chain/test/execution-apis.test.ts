@@ -1,11 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { artifacts, developmentAccounts, greeterAbi } from '@zerog/contracts'
 import { encodeFunctionData, parseGwei } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
+
+// Real servers on a machine that may be busy.
+jest.setTimeout(30_000)
 
 /**
  * The published tests of ethereum/execution-apis run on a chain of old forks that cannot be imported yet. What they say apart

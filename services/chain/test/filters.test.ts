@@ -1,8 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { systemClock } from '@zerog/adapters'
 import { createMetrics, silentLogger } from '@zerog/runtime'
 import { createJsonRpc, type JsonRpc } from '../src/adapters/json-rpc/json-rpc.ts'
 import { createTestChain, devOf, type TestChain } from './support/test-chain.ts'
+
+// Real servers on a machine that may be busy.
+jest.setTimeout(30_000)
 
 /** Emits one log without topics: LOG0(0, 0). */
 const EMITTER = '0x00000000000000000000000000000000000000ee'
@@ -113,9 +116,9 @@ describe('polling filters', () => {
 })
 
 async function until(fact: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + 5_000
+  const deadlineMs = Date.now() + 20_000
   while (!fact()) {
-    if (Date.now() > deadlineMs) throw new Error('not true within 5 s')
+    if (Date.now() > deadlineMs) throw new Error('not true within 20 s')
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import type { Client } from '@zerog/ports'
 import { JsonRpcServiceDefinition } from '@zerog/proto/chain'
 import { defineModule } from '@zerog/runtime'
@@ -8,6 +8,9 @@ import { connectEndpoint } from '../src/adapters/grpc/connect.ts'
 import { executeEndpoint } from '../src/adapters/grpc/execute.ts'
 import { createJsonRpc } from '../src/adapters/json-rpc/json-rpc.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
+
+// Real servers on a machine that may be busy.
+jest.setTimeout(30_000)
 
 describe('JsonRpcService', () => {
   const world = testWorld()

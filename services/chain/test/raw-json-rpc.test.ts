@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
+
+// Real servers on a machine that may be busy.
+jest.setTimeout(30_000)
 
 const CODES = [-32700, -32600, -32601, -32602, -32000, -32002, -32003, -32005, 3]
 
@@ -123,10 +126,11 @@ describe('raw JSON-RPC', () => {
 
   test('a request ends when its time is over, and the caller hears of it', async () => {
     const slow = await createTestChain({ sealing: { kind: 'manual' } })
+    const patient = await startRpcServer(slow)
     const impatient = await startRpcServer(slow, { limits: { requestTimeoutMs: 50, syncWaitMs: 10_000 } })
     try {
       const sign = async (nonce: string): Promise<string> => {
-        const { result } = await impatient.request('eth_signTransaction', [
+        const { result } = await patient.request('eth_signTransaction', [
           { from: slow.accounts[0], to: slow.accounts[1], gas: '0x5208', nonce },
         ])
         return result.raw
@@ -145,6 +149,7 @@ describe('raw JSON-RPC', () => {
       ])
     } finally {
       await impatient.close()
+      await patient.close()
       await slow.stop()
     }
   })

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { artifacts, demoTokenAbi, developmentAccounts, greeterAbi } from '@zerog/contracts'
 import {
   BaseError,
@@ -18,6 +18,9 @@ import { foundry } from 'viem/chains'
 import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
 import { verifyProof } from './support/verify-proof.ts'
+
+// Real servers on a machine that may be busy.
+jest.setTimeout(30_000)
 
 const [alice, bob, carol] = developmentAccounts().map(({ privateKey }) => privateKeyToAccount(privateKey)) as [
   ReturnType<typeof privateKeyToAccount>,
@@ -304,9 +307,9 @@ async function createToken({ reader, wallet }: { reader: any; wallet: any }): Pr
 
 /** Waits for a fact without fixed sleeps; `meanwhile` runs at each look. */
 async function until(fact: () => boolean, meanwhile: () => unknown = () => {}): Promise<void> {
-  const deadlineMs = Date.now() + 5_000
+  const deadlineMs = Date.now() + 20_000
   while (!fact()) {
-    if (Date.now() > deadlineMs) throw new Error(`not true within 5 s: ${fact}`)
+    if (Date.now() > deadlineMs) throw new Error(`not true within 20 s: ${fact}`)
     await meanwhile()
     await new Promise((resolve) => setTimeout(resolve, 10))
   }

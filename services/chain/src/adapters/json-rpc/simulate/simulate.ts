@@ -1,25 +1,21 @@
-import type { BlockEnvironment, CallFrame, CallOptions, CallOutcome, Log, Receipt, StateOverrides, Transaction } from '@zerog/evm'
-import { encodeBlock, headerHash, keccakHex, logsBloom, receiptsRoot, transactionsRoot } from '@zerog/evm'
-import { type Hex, toHex, type ZerogError } from '@zerog/primitives'
-import type { Header, StoredBlock } from '../../../app/chain-backend.ts'
+import type { BlockEnvironment, CallFrame, CallOptions, Log, StateOverrides } from '@zerog/evm'
+import type { Hex, ZerogError } from '@zerog/primitives'
+import type { StoredBlock } from '../../../app/chain-backend.ts'
 import type { TransactionRequest } from '../codecs/call.ts'
 import { CODE, JsonRpcError } from '../errors.ts'
 import { formatBlock } from '../format/block.ts'
 import { checksumAddress, quantity, ZERO_ADDRESS, ZERO_HASH } from '../format/hex.ts'
 import { formatLog } from '../format/receipt.ts'
-import { effectiveGasPrice } from '../format/transaction.ts'
 import type { MethodContext } from '../method.ts'
 import { isRefusal, refusalText } from '../refusal.ts'
 import { isRevert, revertText } from '../revert.ts'
-import { encodeUnsigned } from '../transaction-encoding.ts'
 import { mergeOverrides, overridesOf, type StateDiff } from './overlay.ts'
 import { planBlocks, SIMULATE_CODE, type SimulatedBlockRequest, type SimulateRequest } from './request.ts'
+import { type CallResult, type FilledCall, sealBlock, toTransaction } from './seal.ts'
 import { logsWithTransfers } from './transfers.ts'
 
 /** State between two simulated calls: the real one, and everything that changed since, as overrides. */
 type World = { readonly stateRoot: Hex; overrides: StateOverrides; gasLeft: bigint }
-
-type CallResult = { readonly outcome: CallOutcome; readonly logs: readonly Log[]; readonly transaction: Transaction }
 
 /**
  * `eth_simulateV1`: blocks of calls on top of `base`, each seeing what the ones before it changed. What a call changed is
@@ -144,14 +140,6 @@ async function simulateCall(
   return { outcome, logs, transaction: toTransaction(filled, context.backend.chainId) }
 }
 
-type Filled = TransactionRequest & {
-  readonly from: Hex
-  readonly gas: bigint
-  readonly nonce: bigint
-  readonly maxFeePerGas: bigint
-  readonly maxPriorityFeePerGas: bigint
-}
-
 async function accountAt(context: MethodContext, world: World, address: Hex): Promise<{ nonce: bigint; balance: bigint }> {
   const override = world.overrides[address]
   const stored = await context.backend.executor.account(world.stateRoot, address)
@@ -163,7 +151,7 @@ async function accountAt(context: MethodContext, world: World, address: Hex): Pr
 
 /** What keeps a real transaction out of a block and the machine does not mind in a call: only validation asks for it. */
 function check(
-  call: Filled,
+  call: FilledCall,
   at: {
     readonly account: { nonce: bigint; balance: bigint }
     readonly environment: BlockEnvironment
@@ -196,91 +184,6 @@ const REFUSAL_CODES: readonly (readonly [RegExp, number])[] = [
 function refused(error: ZerogError, gas: bigint): JsonRpcError {
   const code = REFUSAL_CODES.find(([pattern]) => pattern.test(error.message))?.[1] ?? CODE.internal
   return new JsonRpcError(code, `err: ${refusalText(error)} (supplied gas ${gas})`)
-}
-
-/** The transaction that the call stands for; nobody signed it. */
-function toTransaction(call: Filled, chainId: bigint): Transaction {
-  const raw = encodeUnsigned({
-    type: 2,
-    chainId,
-    nonce: call.nonce,
-    gas: call.gas,
-    to: call.to ?? null,
-    value: call.value ?? 0n,
-    data: call.data ?? '0x',
-    gasPrice: call.maxFeePerGas,
-    maxFeePerGas: call.maxFeePerGas,
-    maxPriorityFeePerGas: call.maxPriorityFeePerGas,
-    accessList: call.accessList ?? [],
-    authorizationList: [],
-  })
-  return {
-    hash: keccakHex(raw),
-    raw,
-    type: 2,
-    chainId,
-    from: call.from,
-    to: call.to ?? null,
-    nonce: call.nonce,
-    gasLimit: call.gas,
-    value: call.value ?? 0n,
-    data: call.data ?? '0x',
-    gasPrice: undefined,
-    maxFeePerGas: call.maxFeePerGas,
-    maxPriorityFeePerGas: call.maxPriorityFeePerGas,
-    accessList: call.accessList ?? [],
-    authorizationList: undefined,
-    blobVersionedHashes: undefined,
-    maxFeePerBlobGas: undefined,
-    v: 0n,
-    r: 0n,
-    s: 0n,
-  }
-}
-
-function sealBlock({ environment, parent }: BlockJob, calls: readonly CallResult[]): StoredBlock {
-  const transactions = calls.map(({ transaction }) => transaction)
-  let cumulativeGasUsed = 0n
-  const receipts = calls.map(({ outcome, logs, transaction }): Receipt => {
-    cumulativeGasUsed += outcome.gasUsed
-    return {
-      type: 2,
-      status: outcome.error === undefined ? 1 : 0,
-      gasUsed: outcome.gasUsed,
-      cumulativeGasUsed,
-      effectiveGasPrice: effectiveGasPrice(transaction, environment.baseFeePerGas),
-      logs,
-      logsBloom: toHex(logsBloom(logs)),
-      contractAddress: null,
-    }
-  })
-  const header: Header = {
-    ...parent.header,
-    parentHash: parent.hash,
-    beneficiary: environment.beneficiary,
-    stateRoot: ZERO_HASH,
-    transactionsRoot: transactionsRoot(transactions),
-    receiptsRoot: receiptsRoot(receipts),
-    logsBloom: toHex(logsBloom(calls.flatMap(({ logs }) => logs))),
-    height: environment.height,
-    gasLimit: environment.gasLimit,
-    gasUsed: cumulativeGasUsed,
-    timestampSeconds: environment.timestampSeconds,
-    extraData: environment.extraData,
-    prevRandao: environment.prevRandao,
-    baseFeePerGas: environment.baseFeePerGas,
-    parentBeaconBlockRoot: ZERO_HASH,
-  }
-  const encoded = encodeBlock(header, transactions)
-  return {
-    hash: headerHash(header),
-    header,
-    transactions,
-    receipts,
-    encoded,
-    timestampMs: Number(environment.timestampSeconds) * 1000,
-    sizeBytes: encoded.length,
-  }
 }
 
 type CallPlace = { readonly block: StoredBlock; readonly calls: readonly CallResult[]; readonly index: number }
