@@ -55,10 +55,10 @@ module.exports = {
     },
     {
       name: 'only-the-module-of-a-service',
-      comment: 'the command starts services through what module.ts exports, nothing else',
+      comment: 'the command starts services through the public entry of their packages, nothing else',
       severity: 'error',
       from: { path: '^packages/', pathNot: tests },
-      to: { path: service, pathNot: '^services/[^/]+/src/module\\.ts$' },
+      to: { path: service, pathNot: '^services/[^/]+/src/(module|index)\\.ts$' },
     },
     {
       name: 'only-the-command-knows-services',

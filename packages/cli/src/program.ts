@@ -5,8 +5,8 @@ import { addConfigCommands } from './commands/config.ts'
 import { addDevnetCommands } from './commands/devnet.ts'
 import { addHelpCommands } from './commands/help.ts'
 import { addStorageCommands } from './commands/storage.ts'
+import { type CliHost, colorWanted } from './host.ts'
 import type { Output, OutputOptions, Result } from './output/output.ts'
-import { type CliHost, colorWanted } from './run-cli.ts'
 import { type GlobalFlags, resolveSettings, type Settings } from './settings/settings.ts'
 
 /** What an action gets besides its arguments. */

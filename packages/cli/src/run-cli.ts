@@ -1,10 +1,9 @@
 import { ZerogError } from '@zerog/primitives'
 import { CommanderError } from 'commander'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { createOutput, type Output, type OutputOptions, type Streams } from './output/output.ts'
+import { type CliHost, colorWanted } from './host.ts'
+import { createOutput, type Output, type OutputOptions } from './output/output.ts'
 import { createProgram } from './program.ts'
-
-export type CliHost = { readonly streams: Streams; readonly env: NodeJS.ProcessEnv }
 
 /** Runs one command line; resolves with its exit code and never throws. */
 export async function runCli(args: readonly string[], host: CliHost = processHost()): Promise<number> {
@@ -50,11 +49,6 @@ function earlyOptions(args: readonly string[], host: CliHost): OutputOptions {
     verbose: args.includes('--verbose'),
     color: colorWanted(!args.includes('--no-color'), host),
   }
-}
-
-/** NO_COLOR (any value but empty) and --no-color win; else colour on a terminal only. */
-export function colorWanted(flag: boolean, host: CliHost): boolean {
-  return flag && (host.env.NO_COLOR ?? '') === '' && host.streams.err.isTTY === true
 }
 
 function processHost(): CliHost {

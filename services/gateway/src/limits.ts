@@ -2,9 +2,6 @@
 export const LIMITS = {
   /** How often the height and health of every chain instance is asked for, ms. */
   headPollMs: 1_000,
-  /** An instance that does not answer is asked again after this time, doubling up to the second figure, ms. */
-  backoffMs: 250,
-  backoffMaxMs: 10_000,
   /** Shared highest height: kept this long after the last reply, ms. */
   heightTtlMs: 3_600_000,
   /** WebSocket frames accepted but not yet taken by the replica; reading pauses above it. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { LIMITS } from '../limits.ts'
 import { failed, newInstance, orderFor, succeeded } from './instances.ts'
+import { BACKOFF_MAX_MS, BACKOFF_MS } from './limits.ts'
 
 const replica = (index: number, height: bigint) => succeeded(newInstance('chain-rpc', index), height)
 const validator = succeeded(newInstance('chain-validator', 0), 10n)
@@ -21,12 +21,12 @@ describe('orderFor', () => {
   test('an instance that failed rests, but is tried when nothing else is left', () => {
     const resting = failed(replica(0, 10n), 'gone', 1_000)
     expect(names(orderFor([resting, validator], request))).toEqual(['chain-validator/0', 'chain-rpc/0'])
-    expect(names(orderFor([resting, validator], { ...request, nowMs: 1_000 + LIMITS.backoffMs }))[0]).toBe('chain-rpc/0')
+    expect(names(orderFor([resting, validator], { ...request, nowMs: 1_000 + BACKOFF_MS }))[0]).toBe('chain-rpc/0')
   })
   test('rests grow to their limit and end with the first success', () => {
     let instance = replica(0, 10n)
     for (let round = 0; round < 40; round++) instance = failed(instance, 'gone', 0)
-    expect(instance.restsUntilMs).toBe(LIMITS.backoffMaxMs)
+    expect(instance.restsUntilMs).toBe(BACKOFF_MAX_MS)
     expect(succeeded(instance, 11n)).toMatchObject({ failures: 0, restsUntilMs: 0, height: 11n })
   })
   test('only the validator gets what only it may answer', () => {

@@ -1,4 +1,4 @@
-import { LIMITS } from '../limits.ts'
+import { BACKOFF_MAX_MS, BACKOFF_MS } from './limits.ts'
 
 /** One instance of the chain that can answer JSON-RPC, as far as the gateway knows it. */
 export type Instance = {
@@ -25,7 +25,7 @@ export function succeeded(instance: Instance, height: bigint): Instance {
 
 /** It did not answer: rest it for a while, longer each time. */
 export function failed(instance: Instance, problem: string, nowMs: number): Instance {
-  const restMs = Math.min(LIMITS.backoffMaxMs, LIMITS.backoffMs * 2 ** Math.min(instance.failures, 10))
+  const restMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** Math.min(instance.failures, 10))
   return { ...instance, failures: instance.failures + 1, restsUntilMs: nowMs + restMs, problem }
 }
 
