@@ -172,17 +172,19 @@ describe('damage', () => {
     await again.stop()
   }, 120_000)
 
-  test('a missing state record is an error that names store, table, key and the command', async () => {
+  test('a missing state record stops the node with store, table, key and the command', async () => {
     const { kv, head } = await stored()
     const writes = [...kv.range('trie')].map(([key]) => ({ table: 'trie', key, value: null }))
     kv.write(writes)
-    const again = await createChainBackend({ kv, sealing: { kind: 'manual' } })
+    const fatal: unknown[] = []
+    const again = await createChainBackend({ kv, sealing: { kind: 'manual' }, fatal: (error) => fatal.push(error) })
     const reading = again.backend.executor.account(head.header.stateRoot, lower(account(1).address))
     // The genesis that is made at every start stays in memory, so ask for what only later blocks wrote.
     const error = await reading.catch((cause: unknown) => cause)
     expect(error).toBeInstanceOf(ZerogError)
     expect(error).toMatchObject({ reason: 'RECORD_CORRUPT', metadata: { table: 'trie', key: expect.stringMatching(/^0x/) } })
     expect((error as Error).message).toContain('zerog chain rebuild')
+    expect(fatal).toEqual([error])
     await again.stop()
   })
 

@@ -10,10 +10,19 @@ export type Pool = Awaited<ReturnType<typeof openPool>>
 
 export type PoolDeps = { readonly kv: Kv; readonly executor: Executor; readonly ledger: Ledger; readonly logger: Logger }
 
-export type PoolOptions = { readonly chainId: bigint; readonly rules: PoolRules; readonly limits?: Partial<PoolLimits> }
+export type PoolOptions = {
+  readonly chainId: bigint
+  readonly rules: PoolRules
+  readonly limits?: Partial<PoolLimits>
+  /** Development: accounts with code may send, because they can be impersonated. */
+  readonly contractSenders?: boolean
+}
 
 /** The mempool with its journal: a transaction whose hash was returned is there again after a crash. */
-export async function openPool({ chainId, rules, limits }: PoolOptions, { kv, executor, ledger, logger }: PoolDeps) {
+export async function openPool(
+  { chainId, rules, limits, contractSenders = false }: PoolOptions,
+  { kv, executor, ledger, logger }: PoolDeps,
+) {
   const pool = createMempool({ ...POOL_LIMITS, ...limits })
   /** Where each transaction is journalled. */
   const places = new Map<Hex, { readonly key: Uint8Array; readonly chunks: number }>()
@@ -31,17 +40,15 @@ export async function openPool({ chainId, rules, limits }: PoolOptions, { kv, ex
     const place = places.get(hash)
     if (place === undefined) return []
     places.delete(hash)
-    return Array.from({ length: place.chunks }, (_, index) => ({
-      table: TABLES.pool,
-      key: chunkKey(place.key, index),
-      value: null,
-    }))
+    return deletions(place.key, place.chunks)
   }
   const senderState = async (block: ChainBlock, sender: Hex): Promise<SenderState> => {
     const account = await executor.account(block.header.stateRoot, sender)
     if (account === undefined) return { nonce: 0n, balance: 0n }
     const contract =
-      account.codeHash !== EMPTY_CODE && !(await executor.code(block.header.stateRoot, sender)).startsWith('0xef0100')
+      !contractSenders &&
+      account.codeHash !== EMPTY_CODE &&
+      !(await executor.code(block.header.stateRoot, sender)).startsWith('0xef0100')
     return { nonce: account.nonce, balance: account.balance, ...(contract && { contract }) }
   }
   /** Adds on the state of the head; starts over if a block arrived meanwhile, so a stale nonce never enters. */
@@ -49,7 +56,13 @@ export async function openPool({ chainId, rules, limits }: PoolOptions, { kv, ex
     for (;;) {
       const head = ledger.head()
       const state = await senderState(head, transaction.from)
-      if (ledger.head() === head) return pool.add(transaction, state, rules)
+      if (ledger.head() !== head) continue
+      const outcome = pool.add(transaction, state, rules)
+      // Journalled in the same turn, so nobody ever sees a transaction that is in the pool but not in the journal.
+      if ('added' in outcome && !places.has(transaction.hash)) {
+        kv.write([...outcome.removed.flatMap(({ hash }) => strike(hash)), ...journal(transaction)])
+      }
+      return outcome
     }
   }
 
@@ -64,21 +77,29 @@ export async function openPool({ chainId, rules, limits }: PoolOptions, { kv, ex
     }
     for (const [name, chunks] of keys) {
       const key = bigintToBytes(name, 8)
-      const raw = readChunks(kv, TABLES.pool, key)
-      const transaction = raw && decodeTransaction(raw, { chainId })
       arrival = name + 1n
-      if (transaction !== undefined) {
-        places.set(transaction.hash, { key, chunks })
-        const outcome = await addToHead(transaction)
-        if ('added' in outcome) {
-          for (const removed of outcome.removed) stale.push(...strike(removed.hash))
-          continue
-        }
-        stale.push(...strike(transaction.hash))
+      const transaction = readJournal(key)
+      if (transaction === undefined) {
+        stale.push(...deletions(key, chunks))
+        continue
       }
+      places.set(transaction.hash, { key, chunks })
+      const outcome = await addToHead(transaction)
+      for (const { hash } of 'added' in outcome ? outcome.removed : [transaction]) stale.push(...strike(hash))
     }
     if (stale.length > 0) kv.write(stale)
     logger.info('pool_restored', { transactions: pool.size().transactions, dropped: stale.length })
+  }
+
+  /** undefined for what no longer counts: the stand-in signature of an account that was impersonated. */
+  function readJournal(key: Uint8Array): Transaction | undefined {
+    const raw = readChunks(kv, TABLES.pool, key)
+    try {
+      return raw && decodeTransaction(raw, { chainId })
+    } catch (error) {
+      logger.warn('pool_entry_dropped', { error })
+      return undefined
+    }
   }
 
   return {
@@ -100,7 +121,6 @@ export async function openPool({ chainId, rules, limits }: PoolOptions, { kv, ex
         if (full) throw new ZerogError('QUEUE_FULL', { message, retryAfterMs: 1_000 })
         throw new ZerogError('TRANSACTION_REFUSED', { message, ...(known && { metadata: { known: 'true' } }) })
       }
-      kv.write([...outcome.removed.flatMap(({ hash }) => strike(hash)), ...journal(transaction)])
       for (const wake of wakers) wake()
       await kv.flush()
       for (const listener of [...listeners]) listener(transaction)
@@ -108,10 +128,7 @@ export async function openPool({ chainId, rules, limits }: PoolOptions, { kv, ex
     },
     /** Puts transactions back that a development chain took out of its blocks. */
     putBack: async (transactions: readonly Transaction[]): Promise<void> => {
-      for (const transaction of transactions) {
-        const outcome = await addToHead(transaction)
-        if ('added' in outcome) kv.write([...outcome.removed.flatMap(({ hash }) => strike(hash)), ...journal(transaction)])
-      }
+      for (const transaction of transactions) await addToHead(transaction)
     },
     /**
      * What a new head means for the pool: the journal writes that belong into the block's commit, and the change itself, to be
@@ -155,3 +172,7 @@ export async function openPool({ chainId, rules, limits }: PoolOptions, { kv, ex
 }
 
 const EMPTY_CODE = '0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470'
+
+function deletions(key: Uint8Array, chunks: number): KvWrite[] {
+  return Array.from({ length: chunks }, (_, index) => ({ table: TABLES.pool, key: chunkKey(key, index), value: null }))
+}

@@ -6,6 +6,7 @@ import { nextTimestampMs, secondsOf } from '../core/timing.ts'
 import type { ChainBlock, ConsensusPayload } from './block-store.ts'
 import type { ChainBackend, StoredBlock } from './chain-backend.ts'
 import { type DevelopmentKey, developmentSigner } from './development-signer.ts'
+import { guardedKv } from './guarded-kv.ts'
 import { openLedger } from './ledger.ts'
 import { type Crypto, leaderSlot, type Network } from './network.ts'
 import { decodePendingAnswer, decodePooled, encodePendingRequest, type PendingMethod } from './pending-protocol.ts'
@@ -50,7 +51,8 @@ const RECONNECT_MS = 250
 
 /** Follows the validator, executes every block again and shows only what came out the same. */
 export async function openReplica({ network, tipMinWei, delayMs, accounts }: ReplicaOptions, deps: ReplicaDeps) {
-  const { kv, crypto, clock, logger, upstream, signal } = deps
+  const { crypto, clock, logger, upstream, signal } = deps
+  const kv = guardedKv(deps.kv, deps.fatal)
   const executor = createEthereumjsExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee })
   const ledger = await openLedger(network, { kv, executor, crypto })
   let tip = ledger.head()

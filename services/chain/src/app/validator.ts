@@ -6,6 +6,7 @@ import type { ChainBlock } from './block-store.ts'
 import type { ChainBackend } from './chain-backend.ts'
 import { createDevControls, type Impersonation, impersonatedSender, impersonatedSignature } from './dev-controls.ts'
 import { type DevelopmentKey, developmentSigner } from './development-signer.ts'
+import { guardedKv } from './guarded-kv.ts'
 import { openLedger } from './ledger.ts'
 import type { Crypto, Network } from './network.ts'
 import { openPool } from './pool.ts'
@@ -38,7 +39,8 @@ export type Validator = Awaited<ReturnType<typeof openValidator>>
 /** Opens the chain in `kv` and goes on with it: same head, same pool. */
 export async function openValidator(options: ValidatorOptions, deps: ValidatorDeps) {
   const { network, secretKey, sealing, tipMinWei, poolLimits, accounts } = options
-  const { kv, crypto, clock, logger, fatal } = deps
+  const { crypto, clock, logger, fatal } = deps
+  const kv = guardedKv(deps.kv, fatal)
   const executor = createEthereumjsExecutor({
     kv,
     chainId: network.chainId,
@@ -48,7 +50,7 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
   const ledger = await openLedger(network, { kv, executor, crypto })
   const rules = { blockGasLimit: network.gasLimit, tipMin: tipMinWei }
   const pool = await openPool(
-    { chainId: network.chainId, rules, ...(poolLimits !== undefined && { limits: poolLimits }) },
+    { chainId: network.chainId, rules, contractSenders: options.dev, ...(poolLimits !== undefined && { limits: poolLimits }) },
     { kv, executor, ledger, logger },
   )
   const producer = createProducer(
