@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
@@ -107,4 +108,44 @@ test('one trace id crosses the in-process channel, a gRPC client and server, and
     ['working', traceId],
     ['consumed', traceId],
   ])
+})
+
+test('spans are exported to the collector that is configured, at the latest when the process ends', async () => {
+  const paths: string[] = []
+  let names = ''
+  const collector = createServer((request, response) => {
+    paths.push(`${request.method} ${request.url}`)
+    request.on('data', (chunk: Buffer) => {
+      names += chunk.toString('latin1')
+    })
+    request.on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'))
+  })
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve))
+  const { port } = collector.address() as { port: number }
+  const echo = defineModule({
+    target: 'worker',
+    dependsOn: [],
+    config: z.strictObject({}),
+    async start({ rpc }) {
+      rpc.serve(EchoServiceDefinition, echoEndpoints({}, ['developer']))
+      return { health: () => ({ ready: true, checks: [] }), stop: async () => {} }
+    },
+  })
+  const one = await run({
+    modules: [echo],
+    targets: ['all'],
+    shape: 'embedded',
+    env: { ZEROG_COMMON_DATA_DIR: dir, ZEROG_WORKER_OTLP_ENDPOINT: `http://127.0.0.1:${port}/` },
+    handleProcess: false,
+    logging: createLogging({ sink: { write() {} } }),
+  })
+  await one
+    .rpcAs('developer')
+    .client(EchoServiceDefinition, 'worker')
+    .unary({ frame: Buffer.alloc(0), height: 0n })
+  await one.stop()
+  collector.closeAllConnections()
+  collector.close()
+  expect(paths).toEqual(['POST /v1/traces'])
+  for (const text of ['zerog-worker', 'zerog.test.v1.EchoService/Unary']) expect(names).toContain(text)
 })

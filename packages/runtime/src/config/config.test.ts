@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from '@jest/globals'
+import { afterAll, describe, expect, jest, test } from '@jest/globals'
 import { ZerogError } from '@zerog/primitives'
 import fc from 'fast-check'
 import { z } from 'zod'
@@ -9,6 +9,7 @@ import { parseText } from './environment.ts'
 import { fieldsOf, upperSnake } from './fields.ts'
 import { describeConfig, loadConfig } from './load.ts'
 
+jest.setTimeout(30_000)
 const dir = mkdtempSync(join(tmpdir(), 'zerog-config-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 

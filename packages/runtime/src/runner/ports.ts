@@ -4,7 +4,7 @@ import type { BlobStore, Bus, Cache, Clock, Kv, Leases, Logger, Sql } from '@zer
 import { ZerogError } from '@zerog/primitives'
 import type { BaseConfig } from '../config/base.ts'
 import { tracedBus } from '../telemetry/bus.ts'
-import type { Tracing } from '../telemetry/tracing.ts'
+import { detached, type Tracing } from '../telemetry/tracing.ts'
 
 /**
  * embedded: one machine, nothing installed: PostgreSQL carries bus and leases, the cache is memory. cluster: replicas in many pods:
@@ -56,7 +56,8 @@ export function createProcessPorts(
   function once<T extends object>(key: string, open: () => Promise<T>): Promise<T> {
     const found = present.get(key)
     if (found !== undefined) return found as Promise<T> // the key holds the kind of port
-    const opening = open().then((port) => {
+    // Outside of the request that asked first: what the port does in the background is not part of its trace.
+    const opening = detached(open).then((port) => {
       if ('close' in port) opened.push(port as T & Closable)
       return port
     })
