@@ -1,8 +1,10 @@
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import type { BlobStore, Kv } from '@zerog/ports'
 import type { FaultRates } from './faults.ts'
 import type { SimNode } from './node.ts'
 import { Sim } from './sim.ts'
+
+jest.setTimeout(60_000)
 
 type App = { readonly kv: Kv; readonly blobs: BlobStore }
 

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { runInThisContext } from 'node:vm'
+import type { Owner } from './event-queue.ts'
 
 /** Simulated code reached for real time, real randomness or real I/O: the run would not replay. */
 export class SimEscape extends Error {
@@ -8,9 +9,29 @@ export class SimEscape extends Error {
 
 type Listener = (error: unknown) => void
 
-type Scope = { readonly report: Listener; readonly allowed: readonly string[] }
+type Cancel = () => void
 
-const current = new AsyncLocalStorage<Scope>()
+export type GuardOptions = {
+  /** Hears of every escape and of rejections that nobody handles. */
+  readonly report: Listener
+  /** Globals that a library may use because no result depends on them (blinding in signatures). */
+  readonly allowed: readonly string[]
+  /** What simulated code gets for `performance.now`. */
+  readonly nowMs: () => number
+  /** What it gets for `setImmediate`: a turn of the event loop. */
+  readonly yield: (task: () => void, owner: Owner | undefined) => Cancel
+}
+
+type Guard = {
+  /** Runs simulated code of `owner`. */
+  readonly enter: (work: () => void, owner?: Owner) => void
+  /** Whether the caller is simulated code. */
+  readonly isInside: () => boolean
+  readonly close: () => void
+}
+
+/** Who is running: continuations of a promise inherit it from where they were made. */
+const current = new AsyncLocalStorage<{ readonly guard: GuardOptions; readonly owner: Owner | undefined }>()
 
 /** async_hooks types that are only bookkeeping of the runtime, not waiting for the outside. */
 const HARMLESS = new Set(['PROMISE', 'TickObject', 'Microtask'])
@@ -20,27 +41,18 @@ const HARMLESS = new Set(['PROMISE', 'TickObject', 'Microtask'])
  * - globals that show the real world (timers, Date, Math.random, crypto, performance, WebAssembly.compile) throw `SimEscape`;
  * - every other asynchronous resource of Node (files, sockets, worker threads, thread-pool crypto, also random bytes) is seen by an async hook;
  * - a rejection that nobody handles is reported.
+ * Two globals become virtual instead, for code that computes long and lets others have a turn: `performance.now` and `setImmediate`.
  * Only code that was started through `enter` is watched: a test runner in the same process is left alone.
- * `allowed` names what a library may use because no result depends on it (blinding in signatures).
  * Not seen: synchronous I/O of node:* modules. Comparing the audit hash of two runs shows that.
  */
-export function openGuard(
-  report: Listener,
-  allowed: readonly string[] = [],
-): {
-  readonly enter: (work: () => void) => void
-  /** Whether the caller is simulated code. */
-  readonly isInside: () => boolean
-  readonly close: () => void
-} {
-  const scope = { report, allowed }
+export function openGuard(options: GuardOptions): Guard {
   if (open.length === 0) uninstall = install()
-  open.push(scope)
+  open.push(options)
   return {
-    enter: (work) => current.run(scope, work),
-    isInside: () => current.getStore() === scope,
+    enter: (work, owner) => current.run({ guard: options, owner }, work),
+    isInside: () => current.getStore()?.guard === options,
     close: () => {
-      const index = open.indexOf(scope)
+      const index = open.indexOf(options)
       if (index < 0) return
       open.splice(index, 1)
       if (open.length === 0) uninstall()
@@ -49,7 +61,7 @@ export function openGuard(
 }
 
 /** Guards that are open now; the process is patched once for all of them. */
-const open: Scope[] = []
+const open: GuardOptions[] = []
 let uninstall = () => {}
 
 function install(): () => void {
@@ -57,8 +69,8 @@ function install(): () => void {
   const hook = createHook({
     trackPromises: false,
     init: (_id, type) => {
-      const store = current.getStore()
-      if (store && !HARMLESS.has(type) && !store.allowed.includes(type)) store.report(escapeBy(`a ${type} of Node`))
+      const guard = HARMLESS.has(type) ? undefined : current.getStore()?.guard
+      guard?.report(escapeBy(`a ${type} of Node`))
     },
   } as Parameters<typeof createHook>[0])
   hook.enable()
@@ -78,36 +90,58 @@ function escapeBy(what: string): SimEscape {
 /** Throws inside simulated code (and reports, should the code swallow it); everyone else gets the real thing. */
 function refuse<F extends (...args: any[]) => unknown>(what: string, real: F, receiver: unknown): F {
   return ((...args: unknown[]) => {
-    const store = current.getStore()
-    if (store === undefined) return Reflect.apply(real, receiver, args)
-    if (store.allowed.includes(what)) return current.exit(() => Reflect.apply(real, receiver, args))
+    const guard = current.getStore()?.guard
+    if (guard === undefined) return Reflect.apply(real, receiver, args)
+    if (guard.allowed.includes(what)) return current.exit(() => Reflect.apply(real, receiver, args))
     const error = escapeBy(what)
-    store.report(error)
+    guard.report(error)
     throw error
   }) as F
 }
 
 function patchGlobals(): () => void {
   const undo: (() => void)[] = []
-  const patch = (holder: any, name: string, label: string) => {
+  const replace = (holder: any, name: string, by: (real: any) => unknown) => {
     const real = holder?.[name]
     if (typeof real !== 'function') return
     const own = Object.getOwnPropertyDescriptor(holder, name)
-    Object.defineProperty(holder, name, { value: refuse(label, real, holder), configurable: true, writable: true })
+    Object.defineProperty(holder, name, { value: by(real), configurable: true, writable: true })
     undo.push(() => {
       if (own) Object.defineProperty(holder, name, own)
       else delete holder[name]
     })
   }
-  for (const name of ['setTimeout', 'setInterval', 'setImmediate', 'fetch']) patch(globalThis, name, name)
+  const patch = (holder: any, name: string, label: string) => replace(holder, name, (real) => refuse(label, real, holder))
+  for (const name of ['setTimeout', 'setInterval', 'fetch']) patch(globalThis, name, name)
   patch(Math, 'random', 'Math.random')
-  patch(performance, 'now', 'performance.now')
+  replace(performance, 'now', (real) => () => current.getStore()?.guard.nowMs() ?? Reflect.apply(real, performance, []))
+  replace(globalThis, 'setImmediate', virtualImmediate)
+  replace(globalThis, 'clearImmediate', (real) => (handle: unknown) => (handle instanceof Turn ? handle.cancel() : real(handle)))
   for (const name of ['getRandomValues', 'randomUUID']) patch(globalThis.crypto, name, `crypto.${name}`)
   for (const name of ['compile', 'instantiate']) patch(WebAssembly, name, `WebAssembly.${name}`)
   undo.push(patchDate())
   return () => {
     for (const step of undo.reverse()) step()
   }
+}
+
+/** What simulated code holds in place of Node's Immediate. */
+class Turn {
+  readonly cancel: Cancel
+
+  constructor(cancel: Cancel) {
+    this.cancel = cancel
+  }
+}
+
+function virtualImmediate(real: typeof setImmediate) {
+  const wrapped = (task: (...args: unknown[]) => void, ...args: unknown[]) => {
+    const store = current.getStore()
+    if (store === undefined) return real(task, ...args)
+    return new Turn(store.guard.yield(() => task(...args), store.owner))
+  }
+  // util.promisify and node:timers/promises look for own properties.
+  return Object.assign(wrapped, real)
 }
 
 /** `Date.now()`, `Date()` and `new Date()` are refused; dates out of given milliseconds stay. */

@@ -1,8 +1,10 @@
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import type { BusDelivery } from '@zerog/ports'
 import { assert } from '@zerog/primitives'
 import type { NodeEnv } from './node.ts'
 import { Sim, type SimOptions } from './sim.ts'
+
+jest.setTimeout(60_000)
 
 const data = new Uint8Array([1])
 

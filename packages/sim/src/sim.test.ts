@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
+import { setImmediate as nodeSetImmediate } from 'node:timers'
 import { describe, expect, test } from '@jest/globals'
 import { assert } from '@zerog/primitives'
 import { SIM_EPOCH_MS } from './clock.ts'
@@ -117,11 +119,11 @@ describe('a run that goes wrong', () => {
 describe('nothing escapes', () => {
   const escapes: Record<string, () => unknown> = {
     setTimeout: () => setTimeout(() => {}, 0),
-    setImmediate: () => setImmediate(() => {}),
+    'setImmediate of node:timers': () => nodeSetImmediate(() => {}),
     'Date.now': () => Date.now(),
     'new Date()': () => new Date(),
     'Math.random': () => Math.random(),
-    'performance.now': () => performance.now(),
+    'random bytes': () => randomBytes(4),
     'crypto.randomUUID': () => crypto.randomUUID(),
     'WebAssembly.compile': () => WebAssembly.compile(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)),
     'AbortSignal.timeout': () => AbortSignal.timeout(1),
@@ -140,6 +142,29 @@ describe('nothing escapes', () => {
       await expect(run).rejects.toThrow('simulated code used')
     })
   }
+
+  test('a turn of the event loop and a stopwatch are virtual: the turn ends with its node', async () => {
+    const sim = quiet()
+    await sim.run(async () => {
+      const turns: string[] = []
+      const node = sim.node('worker', () => {
+        const work = async () => {
+          for (;;) {
+            await new Promise<void>((resolve) => setImmediate(resolve))
+            turns.push(`${performance.now()}`)
+            if (turns.length === 3) node.crash({ downMs: null })
+          }
+        }
+        void work()
+      })
+      clearImmediate(setImmediate(() => turns.push('cleared')))
+      node.start()
+      await sim.clock.sleep(1_000)
+      expect(turns.length).toBe(3)
+      expect(new Set(turns).size).toBe(1)
+      expect(performance.now()).toBe(sim.nowMs)
+    })
+  })
 
   test('dates out of given milliseconds are allowed, and everything is as before after the run', async () => {
     const sim = quiet()

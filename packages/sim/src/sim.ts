@@ -7,7 +7,7 @@ import { SimCache } from './cache.ts'
 import { SimChain } from './chain-client.ts'
 import { simClock } from './clock.ts'
 import { openGuard } from './escape-guard.ts'
-import { EventQueue, type SimEvent } from './event-queue.ts'
+import { EventQueue, type Owner, type SimEvent } from './event-queue.ts'
 import { type FaultControls, type FaultRates, Faults } from './faults.ts'
 import { SimLeases } from './leases.ts'
 import { LIMITS } from './limits.ts'
@@ -212,7 +212,12 @@ export class Sim implements World {
 
   /** Runs `body` to its end. Rejects with whatever broke first: the body, a checker, a node, an escape, or no progress. */
   async run(body: (sim: Sim) => Promise<void>, live?: { readonly aheadUs: number }): Promise<void> {
-    const guard = openGuard(this.fail, this.#options.allowedGlobals)
+    const guard = openGuard({
+      report: this.fail,
+      allowed: this.#options.allowedGlobals ?? [],
+      nowMs: this.clock.monotonicMs,
+      yield: (task, owner) => this.schedule({ delayUs: 0, kind: 'yield', run: task, ...(owner && { owner }) }),
+    })
     if (live) {
       this.#horizonUs = live.aheadUs
       this.#onSchedule = () => guard.isInside() || this.#touch(live.aheadUs)
@@ -243,7 +248,7 @@ export class Sim implements World {
     }
   }
 
-  #step(event: SimEvent, enter: (work: () => void) => void): void {
+  #step(event: SimEvent, enter: (work: () => void, owner?: Owner) => void): void {
     this.#queue.pop()
     this.#events++
     this.#timeUs = event.timeUs
@@ -252,7 +257,7 @@ export class Sim implements World {
     if (this.nowMs > (this.#options.timeMaxMs ?? LIMITS.timeMaxMs)) throw new SimStalled(`no end after ${this.nowMs} virtual ms`)
     this.record(event.owner?.name ?? '-', event.kind, event.detail)
     try {
-      enter(event.run)
+      enter(event.run, event.owner)
     } catch (error) {
       this.fail(error)
     }

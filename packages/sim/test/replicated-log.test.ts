@@ -1,8 +1,11 @@
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { campaign, expectCoverage, expectSameHash, seedRange, shrink, simulate } from '../src/index.ts'
 import { type Bug, replicatedLog } from './replicated-log.ts'
 
 const BUGS: readonly Bug[] = ['acknowledges_before_flush', 'forgets_its_end', 'applies_duplicates', 'follower_skips_flush']
+
+// A second each on an idle core, more beside seven other suites.
+jest.setTimeout(120_000)
 
 describe('a replicated log in the simulator', () => {
   test('keeps its promises over 60 seeds, which really crashed, paused and cut it off', async () => {

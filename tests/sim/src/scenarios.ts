@@ -10,4 +10,9 @@ export const SCENARIOS: Readonly<Record<string, { readonly seeds: number; readon
     load: async () => (await import('../../../packages/sim/test/replicated-log.ts')).replicatedLog(),
   },
   mempool: { seeds: 60, load: async () => (await import('./scenarios/mempool.ts')).mempoolScenario() },
+  'chain-validator': {
+    seeds: 15,
+    load: async () => (await import('./scenarios/chain-validator.ts')).chainValidatorScenario(),
+  },
+  storage: { seeds: 20, load: async () => (await import('./scenarios/storage.ts')).storageScenario() },
 }
