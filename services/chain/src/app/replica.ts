@@ -1,6 +1,6 @@
 import { verifyRandomness } from '@zerog/consensus'
 import { createEthereumjsExecutor, environmentOf, nextBaseFee } from '@zerog/evm'
-import type { Clock, Kv, Logger } from '@zerog/ports'
+import type { Cancel, Clock, Kv, Logger } from '@zerog/ports'
 import { fromHex, type Hex, isHex, ZerogError } from '@zerog/primitives'
 import { nextTimestampMs, secondsOf } from '../core/timing.ts'
 import type { ChainBlock, ConsensusPayload } from './block-store.ts'
@@ -60,6 +60,20 @@ export async function openReplica({ network, tipMinWei, delayMs, accounts }: Rep
   /** The validator's head when the connection was made: from there on this node keeps up. */
   let target: bigint | undefined
 
+  /** Blocks that wait for their delay, oldest first. */
+  const hidden: ChainBlock[] = []
+  let cancelShow: Cancel = () => undefined
+  signal.addEventListener('abort', () => cancelShow(), { once: true })
+  const showLater = (): void => {
+    const [next] = hidden
+    if (next === undefined || signal.aborted) return
+    cancelShow = clock.after(Math.max(0, next.timestampMs + delayMs - clock.nowMs()), () => {
+      hidden.shift()
+      ledger.show(next)
+      showLater()
+    })
+  }
+
   /** Verifies, stores and, after the delay, shows one block. */
   const accept = async ({ encoded, payload }: ReceivedBlock): Promise<void> => {
     const block = await executor.replay({ parent: tip.header, encoded })
@@ -80,8 +94,9 @@ export async function openReplica({ network, tipMinWei, delayMs, accounts }: Rep
       throw unverified('timestampMs', String(payload.timestampMs))
     const stored = await ledger.extend(block, payload, { quiet: true, parent: tip })
     tip = stored
-    if (delayMs === 0) ledger.show(stored)
-    else clock.after(Math.max(0, payload.timestampMs + delayMs - clock.nowMs()), () => ledger.show(stored))
+    if (delayMs === 0) return ledger.show(stored)
+    hidden.push(stored)
+    if (hidden.length === 1) showLater()
   }
 
   const follow = async (): Promise<void> => {
