@@ -17,10 +17,13 @@ export const RECORD_BATCH_MAX = 2048
 /** A storage node that does not acknowledge in this time counts as failed for the segment. */
 export const NODE_PUT_TIMEOUT_MS = 20_000
 export const NODE_GET_TIMEOUT_MS = 10_000
+export const NODE_STATS_TIMEOUT_MS = 3000
 /** Receipts that are asked for at once while a file is finalized. */
 export const RECEIPTS_AT_ONCE = 8
 /** Files, holdings or deletions that one round of a background job takes. */
 export const JOB_BATCH_MAX = 100
+/** Replicas that wait to be completed by this gateway; others are found again. */
+export const REPAIRS_WAITING_MAX = 10_000
 /** Damaged segments that a node names in its statistics. */
 export const DAMAGED_REPORT_MAX = 100
 /** Submissions and placements that a gateway remembers. */

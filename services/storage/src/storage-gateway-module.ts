@@ -6,6 +6,7 @@ import { serveStorage } from './adapters/grpc/storage/serve.ts'
 import { openHashing } from './adapters/hashing.ts'
 import { sqlRepository } from './adapters/sql/repository.ts'
 import { createStorageGateway, type StorageGateway } from './app/gateway/storage-gateway.ts'
+import { verifyReceipt } from './app/receipt-signer.ts'
 import type { StorageRepository } from './app/repository.ts'
 import { type StorageGatewayConfig, storageGatewayConfig } from './config.ts'
 
@@ -48,6 +49,7 @@ async function start(context: Context, openRepository: (context: Context) => Pro
       meter,
       hasher: hashing.hasher,
       check: hashing.check,
+      verifyReceipt,
     },
   )
   serveStorage(context.rpc, gateway, { chainId: network.chainId, flowAddress })

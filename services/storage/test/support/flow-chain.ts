@@ -4,7 +4,7 @@ import { encodeAbiParameters, keccak256 } from 'viem'
 import { placeNodes } from '../../src/core/flow-tree.ts'
 import { SUBMIT_TOPIC } from '../../src/core/submission.ts'
 
-const FLOW: Hex = '0x0600000000000000000000000000000000000101'
+export const FLOW: Hex = '0x0600000000000000000000000000000000000101'
 const SENDER: Hex = '0x00000000000000000000000000000000000000aa'
 const SUBMISSION = [
   { type: 'uint256' },
@@ -46,30 +46,10 @@ export function flowChain(): FlowChain {
   return {
     append,
     submit(data) {
-      const { nodes } = buildFileTree(data)
       const txSeq = submissions++
-      const size = nodes.reduce((sum, node) => sum + 2 ** node.height, 0)
-      const start = startOf(length, nodes[0]?.height ?? 0, size)
-      const placed = placeNodes(start, nodes)
-      const last = placed.at(-1)
-      length = (last?.start ?? 0) + 2 ** (last?.height ?? 0)
-      const values = nodes.map((node) => [toHex(node.root), BigInt(node.height)] as const)
-      append([
-        {
-          address: FLOW,
-          topics: [SUBMIT_TOPIC, `0x${'00'.repeat(12)}${SENDER.slice(2)}`, `0x${'11'.repeat(32)}`],
-          data: encodeAbiParameters(SUBMISSION, [
-            BigInt(txSeq),
-            BigInt(start),
-            BigInt(size),
-            [BigInt(data.length), '0x', values],
-          ]),
-          logIndex: 0,
-          transactionHash: keccak256(toHex(new TextEncoder().encode(`transaction ${txSeq}`))),
-          transactionIndex: 0,
-          transactionFrom: SENDER,
-        },
-      ])
+      const { log, nextEntry } = submitLog({ data, txSeq, flowLength: length })
+      length = nextEntry
+      append([{ ...log, logIndex: 0 }])
       return txSeq
     },
     chainId: async () => 31337n,
@@ -88,6 +68,28 @@ export function flowChain(): FlowChain {
     call: async () => refuse(),
     sendRawTransaction: async () => refuse(),
   }
+}
+
+/** The Submit log of a file when the flow is `flowLength` entries long, and the length after it. */
+export function submitLog(of: { readonly data: Uint8Array; readonly txSeq: number; readonly flowLength: number }): {
+  readonly log: Omit<ChainLog, 'logIndex'>
+  readonly nextEntry: number
+} {
+  const { data, txSeq } = of
+  const { nodes } = buildFileTree(data)
+  const size = nodes.reduce((sum, node) => sum + 2 ** node.height, 0)
+  const start = startOf(of.flowLength, nodes[0]?.height ?? 0, size)
+  const last = placeNodes(start, nodes).at(-1)
+  const values = nodes.map((node) => [toHex(node.root), BigInt(node.height)] as const)
+  const log = {
+    address: FLOW,
+    topics: [SUBMIT_TOPIC, `0x${'00'.repeat(12)}${SENDER.slice(2)}`, `0x${'11'.repeat(32)}`] as const,
+    data: encodeAbiParameters(SUBMISSION, [BigInt(txSeq), BigInt(start), BigInt(size), [BigInt(data.length), '0x', values]]),
+    transactionHash: keccak256(toHex(new TextEncoder().encode(`transaction ${txSeq}`))),
+    transactionIndex: 0,
+    transactionFrom: SENDER,
+  }
+  return { log, nextEntry: (last?.start ?? 0) + 2 ** (last?.height ?? 0) }
 }
 
 /** FlowTreeLib.pad and nextAlign. */

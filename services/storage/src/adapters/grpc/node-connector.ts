@@ -2,6 +2,7 @@ import type { Rpc } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import { StorageNodeServiceDefinition } from '@zerog/proto/storage'
 import type { NodeClient, NodeConnector } from '../../app/gateway/ports.ts'
+import { NODE_GET_TIMEOUT_MS, NODE_PUT_TIMEOUT_MS, NODE_STATS_TIMEOUT_MS } from '../../limits.ts'
 import { decodeFileKey, decodeInteger, decodeSegment, encodeSegment, toWire } from './segment-codec.ts'
 
 const TARGET = 'storage-node'
@@ -16,11 +17,17 @@ function connect(rpc: Rpc, instance: number): NodeClient {
   const file = (key: { root: Uint8Array; sizeBytes: number }) => ({ root: toWire(key.root), sizeBytes: BigInt(key.sizeBytes) })
   return {
     async put(segment, { repair, signal }) {
-      const { storedCount } = await client.putSegments(one({ segment: encodeSegment(segment), repair }), signal && { signal })
+      const { storedCount } = await client.putSegments(one({ segment: encodeSegment(segment), repair }), {
+        timeoutMs: NODE_PUT_TIMEOUT_MS,
+        ...(signal && { signal }),
+      })
       if (storedCount !== 1) throw new ZerogError('INTERNAL', { message: 'the node acknowledged another number of segments' })
     },
     async get(key, signal) {
-      for await (const answer of client.getSegments({ ...file(key), indexes: [key.index] }, { signal })) {
+      for await (const answer of client.getSegments(
+        { ...file(key), indexes: [key.index] },
+        { signal, timeoutMs: NODE_GET_TIMEOUT_MS },
+      )) {
         return decodeSegment(answer.segment)
       }
       throw new ZerogError('NOT_FOUND', { message: `segment ${key.index} is not stored on this node` })
@@ -42,8 +49,8 @@ function connect(rpc: Rpc, instance: number): NodeClient {
         signature: receipt.signature,
       }
     },
-    async stats(signal) {
-      const stats = await client.getStats({}, { retriesMax: 0, ...(signal && { signal }) })
+    async stats() {
+      const stats = await client.getStats({}, { retriesMax: 0, timeoutMs: NODE_STATS_TIMEOUT_MS })
       if (stats.nodeId.length !== 32) throw new ZerogError('INTERNAL', { message: 'the node has no identity' })
       return {
         nodeId: stats.nodeId,

@@ -17,8 +17,6 @@ export type NodeDirectory = {
   suspect(nodeId: Hex): void
 }
 
-const STATS_TIMEOUT_MS = 3000
-
 export function nodeDirectory(deps: { connector: NodeConnector; clock: Clock; logger: Logger }): NodeDirectory {
   const { connector, clock, logger } = deps
   const clients: NodeClient[] = []
@@ -34,7 +32,7 @@ export function nodeDirectory(deps: { connector: NodeConnector; clock: Clock; lo
     clients[instance] ??= connector.connect(instance)
     const client = clients[instance]
     try {
-      const stats = await client.stats(AbortSignal.timeout(STATS_TIMEOUT_MS))
+      const stats = await client.stats()
       const nodeId = toHex(stats.nodeId)
       const before = nodes.get(nodeId)
       if (before?.reachable !== true) logger.info('storage_node_reachable', { nodeId, instance })

@@ -1,11 +1,11 @@
 import type { Clock, Logger } from '@zerog/ports'
 import { fromHex, toHex, ZerogError } from '@zerog/primitives'
-import { isComplete, isFinal, type RangeState } from '../../core/durability.ts'
+import { durablePrefix, isComplete, isFinal, type RangeState } from '../../core/durability.ts'
 import { fullMask, rangeFirst, rangeLength } from '../../core/ranges.ts'
+import type { Receipt } from '../../core/receipt.ts'
 import { segmentCountOf } from '../../core/segment-count.ts'
 import { RECEIPTS_AT_ONCE } from '../../limits.ts'
-import { verifyReceipt } from '../receipt-signer.ts'
-import type { FileRecord, Holding, RangeRecord, StorageRepository } from '../repository.ts'
+import type { FileRecord, Holding, HoldingRef, RangeRecord, StorageRepository } from '../repository.ts'
 import type { NodeDirectory } from './directory.ts'
 
 export const FILE_FINALIZED = 'zerog.storage.v1.file_finalized'
@@ -16,6 +16,9 @@ export type FinalizerDeps = {
   readonly directory: NodeDirectory
   readonly clock: Clock
   readonly logger: Logger
+  readonly verifyReceipt: (receipt: Receipt) => boolean
+  /** The file is durable, and this replica must be completed before enough of them can sign. */
+  readonly onLacking: (ref: HoldingRef) => void
   readonly onFinalized: (file: FileRecord, finalizedAtMs: number) => void
 }
 
@@ -38,7 +41,12 @@ export function createFinalizer(deps: FinalizerDeps): Finalizer {
     if (file === undefined || file.expiresAtMs !== undefined || file.finalizedAtMs !== undefined) return false
     const segmentCount = segmentCountOf(file.sizeBytes)
     const ranges = await repository.ranges(fileId)
-    if (!isComplete(ranges.map(rangeState), segmentCount)) return false
+    if (!isComplete(ranges.map(rangeState), segmentCount)) {
+      // Every segment may be on a quorum while no quorum has every segment: a node was away for one, another node for the next.
+      if (durablePrefix(ranges.map(rangeState), segmentCount) === segmentCount)
+        lacking(fileId, ranges, segmentCount).forEach(deps.onLacking)
+      return false
+    }
     await collectReceipts(file, ranges)
     if (!isFinal((await repository.ranges(fileId)).map(rangeState), segmentCount)) return false
     const finalizedAtMs = clock.nowMs()
@@ -79,7 +87,7 @@ export function createFinalizer(deps: FinalizerDeps): Finalizer {
     try {
       const { signature, issuedAtMs } = await node.client.issueReceipt(claim)
       const receipt = { ...claim, chainId: deps.chainId, nodeId: fromHex(holding.nodeId), issuedAtMs, signature }
-      if (!verifyReceipt(receipt))
+      if (!deps.verifyReceipt(receipt))
         throw new ZerogError('VERIFICATION_FAILED', { message: 'the signature of the receipt is wrong' })
       await repository.saveReceipt({ ...ref, segments: holding.stored, signature, issuedAtMs })
     } catch (error) {
@@ -115,6 +123,14 @@ export function createFinalizer(deps: FinalizerDeps): Finalizer {
       while (running.size > 0) await Promise.all([...running.values()].map((entry) => entry.done))
     },
   }
+}
+
+function lacking(fileId: bigint, ranges: readonly RangeRecord[], segmentCount: number): HoldingRef[] {
+  return ranges.flatMap(({ rangeIndex, holdings }) =>
+    holdings
+      .filter((holding) => holding.stored !== fullMask(segmentCount, rangeIndex))
+      .map(({ nodeId }) => ({ fileId, rangeIndex, nodeId })),
+  )
 }
 
 export function rangeState(range: RangeRecord): RangeState {

@@ -3,7 +3,7 @@ import { SEGMENT_BYTES, ZerogError } from '@zerog/primitives'
 import { maskHas, rangeOf, segmentBit } from '../../core/ranges.ts'
 import { segmentCountOf } from '../../core/segment-count.ts'
 import type { SegmentKey } from '../../core/segment-key.ts'
-import { CACHE_ENTRIES_MAX, NODE_GET_TIMEOUT_MS, READ_AHEAD_SEGMENTS } from '../../limits.ts'
+import { CACHE_ENTRIES_MAX, READ_AHEAD_SEGMENTS } from '../../limits.ts'
 import type { FileRecord, HoldingRef, RangeRecord, StorageRepository } from '../repository.ts'
 import type { Segment } from '../segment.ts'
 import type { SegmentChecker } from '../verify.ts'
@@ -99,7 +99,7 @@ export function createReader(options: ReadOptions, deps: ReadDeps): Reader {
   }): Promise<Segment> {
     const { node, key, fileId, stop } = from
     try {
-      const found = await node.client.get(key, AbortSignal.any([stop, AbortSignal.timeout(NODE_GET_TIMEOUT_MS)]))
+      const found = await node.client.get(key, stop)
       const problem = await deps.check({ ...key, proof: found.proof, data: found.data })
       if (problem === undefined) return { ...key, proof: found.proof, data: found.data }
       throw new ZerogError('VERIFICATION_FAILED', { message: `a replica sent a segment that is not of this file: ${problem}` })

@@ -3,7 +3,7 @@ import { type Hex, SEGMENT_BYTES } from '@zerog/primitives'
 import { chooseNodes } from '../../core/placement.ts'
 import { fullMask, maskHas, rangeOf, segmentBit, segmentsOf } from '../../core/ranges.ts'
 import { segmentCountOf } from '../../core/segment-count.ts'
-import { JOB_BATCH_MAX, NODE_PUT_TIMEOUT_MS } from '../../limits.ts'
+import { JOB_BATCH_MAX } from '../../limits.ts'
 import type { FileRecord, HoldingRef, StorageRepository } from '../repository.ts'
 import type { NodeDirectory } from './directory.ts'
 import type { Finalizer } from './finalize.ts'
@@ -64,8 +64,7 @@ export function createRepairer(options: RepairOptions, deps: RepairDeps): Repair
     const segment = await reader.segment(file, to.index, { signal, except: to.nodeId })
     const node = directory.find(to.nodeId)
     if (segment === undefined || node === undefined) return false
-    const timeout = AbortSignal.timeout(NODE_PUT_TIMEOUT_MS)
-    await node.client.put(segment, { repair: true, signal: AbortSignal.any([signal, timeout]) })
+    await node.client.put(segment, { repair: true, signal })
     await deps.recorder.record([{ ...to, segments: segmentBit(to.index) }])
     deps.repairedBytes.add(segment.data.length)
     return true

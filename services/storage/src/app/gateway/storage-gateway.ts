@@ -4,7 +4,7 @@ import { durablePrefix } from '../../core/durability.ts'
 import { rangeFirst, rangeLength } from '../../core/ranges.ts'
 import type { Receipt } from '../../core/receipt.ts'
 import { segmentCountOf } from '../../core/segment-count.ts'
-import { UPLOAD_BYTES_IN_FLIGHT_MAX, UPLOAD_QUEUE_MAX } from '../../limits.ts'
+import { REPAIRS_WAITING_MAX, UPLOAD_BYTES_IN_FLIGHT_MAX, UPLOAD_QUEUE_MAX } from '../../limits.ts'
 import type { Checkpoint, HoldingRef, StorageRepository } from '../repository.ts'
 import type { Segment } from '../segment.ts'
 import type { SegmentChecker } from '../verify.ts'
@@ -46,6 +46,7 @@ export type StorageGatewayDeps = {
   readonly meter: Meter
   readonly hasher: TreeHasher
   readonly check: SegmentChecker
+  readonly verifyReceipt: (receipt: Receipt) => boolean
 }
 
 export type FileView = SubmittedFile & { readonly uploadedSegmentCount: number; readonly cached: boolean }
@@ -90,11 +91,16 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
   const finder = fileFinder(options, { repository, nowMs: () => clock.nowMs() })
   const bytes = budget({ max: UPLOAD_BYTES_IN_FLIGHT_MAX, queueMax: UPLOAD_QUEUE_MAX })
   const metrics = gatewayMetrics(deps.meter, { bytes, directory })
-  const damaged = new Map<string, HoldingRef>()
+  /** Replicas to complete soon: found damaged by a read, or needed for a file's last signatures. */
+  const toRepair = new Map<string, HoldingRef>()
+  const repairSoon = (ref: HoldingRef) => {
+    if (toRepair.size < REPAIRS_WAITING_MAX) toRepair.set(`${ref.fileId}:${ref.rangeIndex}:${ref.nodeId}`, ref)
+  }
   const finalizer = createFinalizer({
     ...deps,
     chainId: options.chainId,
     directory,
+    onLacking: repairSoon,
     onFinalized: () => {
       metrics.filesFinalized.add()
       sweeper.publish().catch((error) => logger.warn('publish_failed', { error: String(error) }))
@@ -106,7 +112,7 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
     directory,
     onDamage(ref) {
       metrics.damagedReplicas.add()
-      damaged.set(`${ref.fileId}:${ref.rangeIndex}:${ref.nodeId}`, ref)
+      repairSoon(ref)
     },
   })
   const repairer = createRepairer(options, {
@@ -142,11 +148,11 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
     return file
   }
 
-  /** Read repair: what a read found damaged is written anew without waiting for the leader's round. */
-  async function repairDamaged(signal: AbortSignal): Promise<void> {
-    for (const [key, ref] of damaged) {
-      damaged.delete(key)
-      await repairer.repair(ref, signal)
+  /** Without waiting for the leader's round. What fails is found again, by a read or by the next try to finalize. */
+  async function repairWaiting(signal: AbortSignal): Promise<void> {
+    for (const [key, ref] of toRepair) {
+      toRepair.delete(key)
+      await repairer.repair(ref, signal).catch((error) => logger.warn('repair_failed', { ...ref, error: String(error) }))
     }
   }
 
@@ -220,7 +226,7 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
       await Promise.all([
         runLoop({ name: 'storage_follow', intervalMs: 500, run: (stop) => follower.run(stop) }, background),
         runLoop({ name: 'storage_nodes', intervalMs: options.nodeRefreshMs, run: () => directory.refresh() }, background),
-        runLoop({ name: 'storage_read_repair', intervalMs, run: repairDamaged }, background),
+        runLoop({ name: 'storage_repair_soon', intervalMs, run: repairWaiting }, background),
         runLoopUnderLease({ name: 'storage_finalize', intervalMs, run: () => sweeper.finalizeRest() }, leased),
         runLoopUnderLease({ name: 'storage_outbox', intervalMs, run: () => sweeper.publish() }, leased),
         runLoopUnderLease({ name: 'storage_expire', intervalMs, run: () => sweeper.expire() }, leased),

@@ -5,7 +5,7 @@ import { quorumOf } from '../../core/durability.ts'
 import { chooseNodes } from '../../core/placement.ts'
 import { fullMask, rangeLength, rangeOf, segmentBit } from '../../core/ranges.ts'
 import { segmentCountOf } from '../../core/segment-count.ts'
-import { CACHE_ENTRIES_MAX, NODE_PUT_TIMEOUT_MS } from '../../limits.ts'
+import { CACHE_ENTRIES_MAX } from '../../limits.ts'
 import type { FileRecord, RangeRecord, StorageRepository } from '../repository.ts'
 import type { Segment } from '../segment.ts'
 import { invalidSegment, type SegmentChecker, verifySegment } from '../verify.ts'
@@ -120,7 +120,7 @@ export function createUploader(options: UploadOptions, deps: UploadDeps): Upload
       throw new ZerogError('DEPENDENCY_UNAVAILABLE', { message: `storage node ${nodeId} is silent` })
     try {
       // Without the caller's signal: a segment that started on its way to the nodes is finished.
-      await node.client.put(segment, { repair: false, signal: AbortSignal.timeout(NODE_PUT_TIMEOUT_MS) })
+      await node.client.put(segment, { repair: false })
     } catch (error) {
       if (
         error instanceof ZerogError &&
