@@ -36,6 +36,12 @@ const networkFields = {
     .nullable()
     .default(null)
     .describe('owner of the storage contracts; required outside of the development network'),
+  sendWaitMs: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(0)
+    .describe('the answer to eth_sendRawTransaction waits so long for the block, ms; for chains that seal on demand'),
   minTipWei: z.int().min(0).default(0).describe('lowest tip that the pool accepts, wei per gas; replicas announce the same'),
 }
 
@@ -70,5 +76,4 @@ export const rpcConfig = z.strictObject({
 })
 
 export type ValidatorConfig = z.output<typeof validatorConfig>
-export type RpcConfig = z.output<typeof rpcConfig>
 export type NetworkConfig = Pick<ValidatorConfig, keyof typeof networkFields>

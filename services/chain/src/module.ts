@@ -126,8 +126,8 @@ function describeNetwork({ config, network }: Context): Network {
 }
 
 /** What validator and replica serve alike. */
-function serve({ rpc, clock, logger, meter }: Context, backend: ChainBackend): { readonly close: () => void } {
-  const jsonRpc = createJsonRpc({}, { backend, clock, logger, meter })
+function serve({ config, rpc, clock, logger, meter }: Context, backend: ChainBackend): { readonly close: () => void } {
+  const jsonRpc = createJsonRpc({ limits: { sendWaitMs: config.sendWaitMs } }, { backend, clock, logger, meter })
   rpc.serve(ChainServiceDefinition, {
     getHead: getHeadEndpoint({ backend }),
     watchLogs: watchLogsEndpoint({ backend }),

@@ -17,7 +17,7 @@ export async function startDetached(
   args: readonly string[],
   dataDir: string,
   signal: AbortSignal,
-): Promise<{ readonly endpoints: DevnetEndpoints; readonly pid: number; readonly log: string }> {
+): Promise<{ readonly endpoints: DevnetEndpoints; readonly isNew: boolean; readonly pid: number; readonly log: string }> {
   const logDir = join(dataDir, 'logs')
   mkdirSync(logDir, { recursive: true, mode: 0o700 })
   const log = join(logDir, 'launcher.log')
@@ -39,7 +39,7 @@ export async function startDetached(
     const endpoints = launcher?.launcher.pid === pid ? await readEndpoints(dataDir) : undefined
     if (endpoints !== undefined) {
       child.unref()
-      return { endpoints, pid, log }
+      return { endpoints, isNew: isNewDevnet(readFileSync(log, 'utf8')), pid, log }
     }
     if (exitCode !== undefined) throw failureOf(readFileSync(log, 'utf8'), log)
     if (signal.aborted || performance.now() > deadline) {
@@ -58,4 +58,9 @@ function failureOf(text: string, log: string): ZerogError {
   const failure = failureIn(text.trim().split('\n'))
   if (failure !== undefined) return new ZerogError(failure.reason, failure)
   return new ZerogError('DEPENDENCY_UNAVAILABLE', { message: `the devnet ended while starting; its log is ${log}` })
+}
+
+/** The launcher says so before it starts anything. */
+function isNewDevnet(text: string): boolean {
+  return text.includes('making a new devnet')
 }

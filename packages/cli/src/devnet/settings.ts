@@ -7,6 +7,9 @@ import type { PlannedInstance, PlannedPorts } from './plan.ts'
 export const DEVNET_NETWORK = 'devnet'
 export const DEVNET_CHAIN_ID = 31337
 
+/** Long enough for a block on a busy machine; a transaction with a nonce gap is held back no longer than this. */
+const SEND_WAIT_MS = 1_000
+
 export type Overrides = Readonly<Record<string, unknown>>
 
 /** Settings of the launcher that hold for every target. */
@@ -27,7 +30,9 @@ export function targetSettings(
   facts: { readonly ports: PlannedPorts; readonly funded: readonly Hex[] },
 ): Overrides {
   const grpcPort = facts.ports.grpc[instance.name]
-  const chain = { chainOnly: options.chainOnly, baseFee: options.baseFee, fundedAccounts: facts.funded }
+  // Sealing on demand, the answer to a sent transaction waits for its block: clients that poll for blocks must not start too late.
+  const sendWaitMs = options.blockTime === undefined ? SEND_WAIT_MS : 0
+  const chain = { chainOnly: options.chainOnly, baseFee: options.baseFee, fundedAccounts: facts.funded, sendWaitMs }
   switch (instance.target) {
     case 'chain-validator':
       return { grpcPort, ...chain, blockTimeMs: Math.round((options.blockTime ?? 0) * 1000) }

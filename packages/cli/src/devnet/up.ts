@@ -183,9 +183,9 @@ async function upDetached(context: ActionContext, options: UpOptions, dataDir: s
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     return value === true ? [flag] : [flag, String(value)]
   })
-  const { endpoints, pid, log } = await startDetached([...flags, '--data-dir', dataDir], dataDir, context.signal)
+  const { endpoints, isNew, pid, log } = await startDetached([...flags, '--data-dir', dataDir], dataDir, context.signal)
   const seconds = (performance.now() - startedMs) / 1000
-  const facts = { mnemonic: DEVELOPMENT_MNEMONIC, balanceWei: DEVELOPMENT_BALANCE_WEI, seconds, isNew: options.reset, dataDir }
+  const facts = { mnemonic: DEVELOPMENT_MNEMONIC, balanceWei: DEVELOPMENT_BALANCE_WEI, seconds, isNew, dataDir }
   const text = `${banner(endpoints, facts, context.output.colors)}\nrunning in the background (process ${pid}, log ${log}); npm run down stops it`
   return { data: { ready: true, seconds, dataDir, pid, log, endpoints }, text }
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock, Logger, Meter } from '@zerog/ports'
+import type { Hex } from '@zerog/primitives'
 import type { ChainBackend } from '../../app/chain-backend.ts'
 import { deadline, untilAborted } from './deadline.ts'
 import { type Body, type Call, errorText, isCall, type Malformed, parseBody, resultText } from './envelope.ts'
@@ -8,6 +9,7 @@ import type { Filters } from './filters.ts'
 import type { JsonRpcLimits } from './limits.ts'
 import type { Method, MethodContext } from './method.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import { untilShown } from './until-shown.ts'
 
 export type Dispatcher = {
   /** Executes one HTTP body or WebSocket frame. Never throws; '' when there is nothing to answer (only notifications). */
@@ -92,12 +94,15 @@ export function createDispatcher(limits: JsonRpcLimits, deps: DispatcherDeps): D
     async run(bytes, { signal, subscriptions }) {
       const { backend, clock, filters } = deps
       const limit = deadline({ timeoutMs: limits.requestTimeoutMs, outer: signal }, { clock })
-      const context: MethodContext = { backend, clock, filters, limits, signal: limit.signal, subscriptions }
+      const sent: Hex[] = []
+      const context: MethodContext = { backend, clock, filters, limits, sent, signal: limit.signal, subscriptions }
       let text: string
       try {
         const body = parseBody(bytes)
         const [first] = body.items
         text = body.batch || first === undefined ? await answerBatch(body, context) : await answerSingle(first, context)
+        const last = sent.at(-1)
+        if (last !== undefined && limits.sendWaitMs > 0) await untilShown(last, limits.sendWaitMs, context)
       } catch (error) {
         text = errorText('null', toJsonRpcError(error, runId))
       } finally {

@@ -30,6 +30,12 @@ export type JsonRpcLimits = {
   /** `eth_sendRawTransactionSync`: how long it waits unless told, and at most. */
   readonly syncWaitMs: number
   readonly syncWaitMaxMs: number
+  /**
+   * How long the answer to a body that sent transactions is held back until the last of them is in a block that is shown. 0: not at
+   * all. For chains that seal on demand: a client that starts to poll for new blocks after the answer would wait for ever for a
+   * block that came before its first poll.
+   */
+  readonly sendWaitMs: number
   /** One WebSocket connection: subscriptions, requests at work, and bytes and frames that wait for a slow reader. */
   readonly subscriptionsMax: number
   readonly inFlightMax: number
@@ -55,6 +61,7 @@ export const DEFAULT_LIMITS: JsonRpcLimits = {
   traceStepsMax: 200_000,
   syncWaitMs: 20_000,
   syncWaitMaxMs: 25_000,
+  sendWaitMs: 0,
   subscriptionsMax: 128,
   inFlightMax: 64,
   outgoingBytesMax: 16 * 1024 * 1024,

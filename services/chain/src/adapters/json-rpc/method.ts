@@ -1,4 +1,5 @@
 import type { Clock } from '@zerog/ports'
+import type { Hex } from '@zerog/primitives'
 import type { ChainBackend } from '../../app/chain-backend.ts'
 import { type Codec, DecodeError } from './codecs/decode.ts'
 import { invalidParams } from './errors.ts'
@@ -12,6 +13,8 @@ export type MethodContext = {
   readonly limits: JsonRpcLimits
   readonly clock: Clock
   readonly filters: Filters
+  /** Hashes that this body put into the pool, in order. */
+  readonly sent: Hex[]
   /** Aborts when the time is over or the caller is gone. */
   readonly signal: AbortSignal
   /** Only on a WebSocket connection. */

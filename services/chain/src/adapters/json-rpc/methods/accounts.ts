@@ -14,7 +14,9 @@ export const accountMethods: Readonly<Record<string, Method>> = {
   eth_accounts: method([], ({ backend }) => backend.accounts),
   eth_sendTransaction: method([required(transactionRequest)], async (context, request) => {
     const { raw } = await signRequest(context, request)
-    return context.backend.submit(raw)
+    const hash = await context.backend.submit(raw)
+    context.sent.push(hash)
+    return hash
   }),
   eth_signTransaction: method([required(transactionRequest)], async (context, request) => {
     for (const name of ['gas', 'nonce'] as const) if (request[name] === undefined) throw serverError(`${name} not specified`)

@@ -1,13 +1,17 @@
 import { fromHex, type Hex } from '@zerog/primitives'
-import type { LocatedTransaction } from '../../../app/chain-backend.ts'
 import { bytes, hexOrDecimal } from '../codecs/hex.ts'
 import { CODE, JsonRpcError } from '../errors.ts'
 import { formatReceipt } from '../format/receipt.ts'
 import { type Method, type MethodContext, method, optional, required } from '../method.ts'
+import { untilShown } from '../until-shown.ts'
 
 /** Signed transactions in. A hash that was returned is durable in the pool. */
 export const ethSendMethods: Readonly<Record<string, Method>> = {
-  eth_sendRawTransaction: method([required(bytes)], ({ backend }, raw) => backend.submit(fromHex(raw))),
+  eth_sendRawTransaction: method([required(bytes)], async ({ backend, sent }, raw) => {
+    const hash = await backend.submit(fromHex(raw))
+    sent.push(hash)
+    return hash
+  }),
   // EIP-7966: the receipt in one round trip.
   eth_sendRawTransactionSync: method([required(bytes), optional(hexOrDecimal)], async (context, raw, timeoutMs) => {
     const { syncWaitMs, syncWaitMaxMs } = context.limits
@@ -17,26 +21,8 @@ export const ethSendMethods: Readonly<Record<string, Method>> = {
 }
 
 async function sendAndWait(context: MethodContext, raw: Uint8Array, waitMs: number): Promise<unknown> {
-  const { backend, clock, signal } = context
-  const hash = await backend.submit(raw)
-  const located = await new Promise<LocatedTransaction | undefined>((resolve) => {
-    const finish = (found: LocatedTransaction | undefined) => {
-      stopBlocks()
-      stopTimer()
-      signal.removeEventListener('abort', giveUp)
-      resolve(found)
-    }
-    const giveUp = () => finish(undefined)
-    const look = () => {
-      const found = backend.transaction(hash)
-      if (found !== undefined) finish(found)
-    }
-    const stopBlocks = backend.onBlock(look)
-    const stopTimer = clock.after(waitMs, giveUp)
-    signal.addEventListener('abort', giveUp, { once: true })
-    // It may have been sealed before we listened.
-    look()
-  })
+  const hash = await context.backend.submit(raw)
+  const located = await untilShown(hash, waitMs, context)
   if (located === undefined) throw stillPending(hash, waitMs)
   return formatReceipt(located.block, located.index, located.logIndexFirst)
 }
