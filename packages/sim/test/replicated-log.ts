@@ -118,11 +118,13 @@ async function openLeader(env: NodeEnv, bug: Bug | undefined): Promise<Leader> {
   }
   const places = new Map(entries.map(({ id, index }) => [id, index]))
   const followers = Array.from({ length: FOLLOWERS }, (_, instance) => env.rpc.client(LogService, 'log-follower', instance))
+  // What this many entries are is certain; a follower that got more would keep what the leader may still lose.
+  let syncedCount = entries.length
   const bring = async (follower: Client<typeof LogService>) => {
     for (;;) {
       const { length } = await follower.store({ entry: undefined })
       const entry = entries[length]
-      if (entry === undefined) return
+      if (entry === undefined || length >= syncedCount) return
       await follower.store({ entry })
     }
   }
@@ -139,7 +141,9 @@ async function openLeader(env: NodeEnv, bug: Bug | undefined): Promise<Leader> {
           kv.write([{ table: 'meta', key: Buffer.from('end'), value: Buffer.from(String(entries.length)) }])
         }
       }
+      const count = entries.length
       if (bug !== 'acknowledges_before_flush') await kv.flush()
+      syncedCount = Math.max(syncedCount, count)
       await Promise.any(followers.map(bring)).catch((error: AggregateError) => Promise.reject(error.errors[0]))
       return entry.index
     },
