@@ -18,7 +18,7 @@ export { curveEngine, privateKeyAddress, recoverAddress, signHash } from './code
 export { authorizationHash, createAddress, createAddress2, decodeTransaction } from './codec/transaction.ts'
 export { intrinsicGas } from './engine/gas.ts'
 export { BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS, SYSTEM_ADDRESS, SYSTEM_CONTRACTS } from './engine/system-contracts.ts'
-export { delegationOf } from './engine/transition.ts'
+export { delegationOf, recoverAuthority } from './engine/transition.ts'
 export { createEthereumjsExecutor, type EthereumjsExecutor, type EthereumjsExecutorOptions } from './ethereumjs-executor.ts'
 export type * from './executor.ts'
 export { type BaseFeePolicy, DEVNET_BASE_FEE, environmentOf, FIXED_FIELDS, nextBaseFee, validateHeader } from './header-rules.ts'

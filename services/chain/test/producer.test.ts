@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { memoryKv } from '@zerog/adapters'
 import { nextBaseFee } from '@zerog/evm'
 import type { Clock } from '@zerog/ports'
-import type { Hex } from '@zerog/primitives'
+import { fromHex, type Hex } from '@zerog/primitives'
 import { createChainBackend } from '../src/create-chain-backend.ts'
 import { account, GWEI, included, lower, transfer } from './support.ts'
 
@@ -149,6 +149,28 @@ describe('fees', () => {
     expect(await backend.pooled(hashes[2] ?? '0x')).toBeDefined()
     await chain.stop()
   })
+})
+
+test('an authorization that moves an account on takes its outdated transactions out of the pool', async () => {
+  const chain = await createChainBackend({ sealing: { kind: 'manual' } })
+  const { backend } = chain
+  const outdated = await backend.submit(await transfer(5, 0, { maxFeePerGas: GWEI / 2n, tip: 1n }))
+  const authorization = await account(5).signAuthorization({ chainId: 31337, nonce: 0, address: account(6).address })
+  const raw = await account(4).signTransaction({
+    type: 'eip7702',
+    chainId: 31337,
+    nonce: 0,
+    gas: 100_000n,
+    to: account(4).address,
+    maxFeePerGas: 3n * GWEI,
+    maxPriorityFeePerGas: 1n,
+    authorizationList: [authorization],
+  })
+  await backend.submit(fromHex(raw))
+  await backend.dev?.mine(1)
+  expect(await backend.pooled(outdated)).toBeUndefined()
+  expect(await backend.pendingNonce(lower(account(5).address))).toBe(1n)
+  await chain.stop()
 })
 
 describe('development controls', () => {

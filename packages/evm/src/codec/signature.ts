@@ -6,10 +6,7 @@ import { keccak256 } from './keccak.ts'
 export const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 const HALF_ORDER = CURVE_ORDER / 2n
 
-type NativeCurve = {
-  ecdsaRecover(signature: Uint8Array, recoveryId: number, hash: Uint8Array, compressed: boolean): Uint8Array
-  ecdsaSign(hash: Uint8Array, privateKey: Uint8Array): { signature: Uint8Array; recid: number }
-}
+type NativeCurve = Pick<typeof import('secp256k1'), 'ecdsaRecover'>
 
 /**
  * `secp256k1` falls back silently to a JavaScript curve where it has no prebuilt binary (linux-arm64 is one), which is slower
@@ -17,7 +14,8 @@ type NativeCurve = {
  */
 function loadNative(): NativeCurve | undefined {
   try {
-    return createRequire(import.meta.url)('secp256k1/bindings.js') as NativeCurve
+    const require = createRequire(import.meta.url)
+    return require('secp256k1/bindings.js') as NativeCurve
   } catch {
     return undefined
   }

@@ -1,5 +1,5 @@
 import { ZerogError } from '@zerog/primitives'
-import { type RlpItem, rlpDecode, rlpEncode, toBytes, toList } from '../codec/rlp.ts'
+import { type RlpItem, rlpDecode, toBytes, toList } from '../codec/rlp.ts'
 
 /** A child: the 32-byte hash of a stored node, or the node itself (embedded because short, or not hashed yet). */
 export type NodeRef = Uint8Array | TrieNode
@@ -18,10 +18,6 @@ export function nibblesOf(key: Uint8Array): Uint8Array {
     out[2 * index + 1] = byte & 15
   }
   return out
-}
-
-export function encodeNode(node: TrieNode, childItem: (child: NodeRef) => RlpItem): Uint8Array {
-  return rlpEncode(nodeItem(node, childItem))
 }
 
 /** The RLP structure of a node, for embedding into its parent. */

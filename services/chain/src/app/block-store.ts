@@ -48,8 +48,6 @@ const HEAD_KEY = new TextEncoder().encode('head')
 const IDENTITY_KEY = new TextEncoder().encode('identity')
 const EMPTY_BLOOM: Hex = `0x${'00'.repeat(256)}`
 
-export type BlockStore = ReturnType<typeof createBlockStore>
-
 /** Blocks, receipts and indexes in a Kv. Reads are synchronous; writes are handed out, so that the caller commits them in one piece. */
 export function createBlockStore(kv: Kv) {
   const cache = new Map<bigint, ChainBlock>()

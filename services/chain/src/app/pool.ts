@@ -1,4 +1,4 @@
-import { decodeTransaction, type Executor, type Transaction } from '@zerog/evm'
+import { decodeTransaction, type Executor, intrinsicGas, type Transaction } from '@zerog/evm'
 import type { Kv, KvWrite, Logger } from '@zerog/ports'
 import { bigintToBytes, bytesToBigint, type Hex, ZerogError } from '@zerog/primitives'
 import { createMempool, POOL_LIMITS, type PoolLimits, type PoolRules, type SenderState } from '../core/mempool.ts'
@@ -23,7 +23,7 @@ export async function openPool(
   { chainId, rules, limits, contractSenders = false }: PoolOptions,
   { kv, executor, ledger, logger }: PoolDeps,
 ) {
-  const pool = createMempool({ ...POOL_LIMITS, ...limits })
+  const pool = createMempool({ ...POOL_LIMITS, ...limits }, { intrinsicGas })
   /** Where each transaction is journalled. */
   const places = new Map<Hex, { readonly key: Uint8Array; readonly chunks: number }>()
   const listeners = new Set<(transaction: Transaction) => void>()

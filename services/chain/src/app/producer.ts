@@ -1,5 +1,13 @@
 import { leaderMessage, nextRandomness } from '@zerog/consensus'
-import { type BlockEnvironment, type Executor, type Header, nextBaseFee, type Refusal, type Transaction } from '@zerog/evm'
+import {
+  type BlockEnvironment,
+  type Executor,
+  type Header,
+  nextBaseFee,
+  type Refusal,
+  recoverAuthority,
+  type Transaction,
+} from '@zerog/evm'
 import type { Cancel, Clock, Logger } from '@zerog/ports'
 import { fromHex, type Hex, toHex } from '@zerog/primitives'
 import { nextTimestampMs, secondsOf } from '../core/timing.ts'
@@ -68,7 +76,7 @@ export function createProducer(
     const touched = new Set<Hex>(
       [...block.transactions, ...refusals.map(({ transaction }) => transaction)].map(({ from }) => from),
     )
-    for (const transaction of block.transactions) if (transaction.type === 4) addAuthorities(touched, pool)
+    for (const authority of authorities(block.transactions)) touched.add(authority)
     if (block.transactions.length === 0 && !emptyToo) {
       const change = await pool.prepare(parent.header, touched, dropped, [])
       change.apply()
@@ -189,7 +197,8 @@ function isHopeless({ reason }: Refusal): boolean {
   return reason === 'nonce_too_low' || reason === 'insufficient_funds' || reason === 'invalid'
 }
 
-/** An authorization moves its authority's nonce without a transaction of that account: everybody who waits is looked at again. */
-function addAuthorities(touched: Set<Hex>, pool: Pool): void {
-  for (const { from } of pool.all() as readonly Transaction[]) touched.add(from)
+/** An authorization moves its authority's nonce without a transaction of that account (EIP-7702). */
+function authorities(transactions: readonly Transaction[]): Hex[] {
+  const tuples = transactions.flatMap(({ authorizationList }) => authorizationList ?? [])
+  return tuples.map(recoverAuthority).filter((authority) => authority !== undefined)
 }

@@ -45,8 +45,6 @@ export type ReplicaDeps = {
   readonly fatal: (error: unknown) => void
 }
 
-export type Replica = Awaited<ReturnType<typeof openReplica>>
-
 const RECONNECT_MS = 250
 
 /** Follows the validator, executes every block again and shows only what came out the same. */

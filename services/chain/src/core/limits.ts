@@ -10,3 +10,5 @@ export const POOL_SENDER_GUARANTEE = 16
 export const POOL_NONCE_GAP_MAX = 4_096n
 /** A replacement must raise both fees by this much. */
 export const REPLACEMENT_PERCENT = 10n
+/** EIP-3860. */
+export const INITCODE_BYTES_MAX = 49_152

@@ -1,12 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Transaction } from '@zerog/evm'
+import { intrinsicGas, type Transaction } from '@zerog/evm'
 import type { Hex } from '@zerog/primitives'
 import fc from 'fast-check'
-import { type AddOutcome, costOf, createMempool, POOL_LIMITS, type SenderState } from './mempool.ts'
+import { type AddOutcome, costOf, createMempool, POOL_LIMITS, type PoolLimits, type SenderState } from './mempool.ts'
 
 const GWEI = 10n ** 9n
 const RULES = { blockGasLimit: 30_000_000n, tipMin: 0n }
 const RICH: SenderState = { nonce: 0n, balance: 10n ** 24n }
+
+const newPool = (limits: PoolLimits = POOL_LIMITS) => createMempool(limits, { intrinsicGas })
 
 let serial = 0n
 
@@ -82,11 +84,11 @@ describe('what the pool takes', () => {
     ],
     ['a contract as sender', transaction(1, 0), { ...RICH, contract: true }, `sender not an eoa: address ${sender(1)}`],
   ])('%s is refused with the text of geth', (_name, given, state, text) => {
-    expect(refusal(createMempool().add(given, state, RULES))).toBe(text)
+    expect(refusal(newPool().add(given, state, RULES))).toBe(text)
   })
 
   test('a tip below the minimum is refused, the same bytes are already known', () => {
-    const pool = createMempool()
+    const pool = newPool()
     const given = transaction(1, 0, { tip: 4n })
     expect(refusal(pool.add(given, RICH, { ...RULES, tipMin: 5n }))).toBe(
       'transaction gas price below minimum: gas tip cap 4, minimum needed 5',
@@ -96,7 +98,7 @@ describe('what the pool takes', () => {
   })
 
   test('what waits already counts against the balance', () => {
-    const pool = createMempool()
+    const pool = newPool()
     const cost = costOf(transaction(1, 0))
     const state = { nonce: 0n, balance: 2n * cost - 1n }
     expect(refusal(pool.add(transaction(1, 0), state, RULES))).toBeUndefined()
@@ -106,7 +108,7 @@ describe('what the pool takes', () => {
   })
 
   test('a replacement must raise both fees by a tenth', () => {
-    const pool = createMempool()
+    const pool = newPool()
     const first = transaction(1, 0, { tip: 100n, fee: 1000n })
     pool.add(first, RICH, RULES)
     const text = 'replacement transaction underpriced'
@@ -119,7 +121,7 @@ describe('what the pool takes', () => {
   })
 
   test('one sender has its own limit', () => {
-    const pool = createMempool({ ...POOL_LIMITS, senderTransactionsMax: 2 })
+    const pool = newPool({ ...POOL_LIMITS, senderTransactionsMax: 2 })
     for (const nonce of [0, 1]) expect(refusal(pool.add(transaction(1, nonce), RICH, RULES))).toBeUndefined()
     expect(pool.add(transaction(1, 2), RICH, RULES)).toMatchObject({ refused: { full: true } })
   })
@@ -127,7 +129,7 @@ describe('what the pool takes', () => {
 
 describe('what the pool offers', () => {
   test('candidates come by tip, within a sender by nonce, and stop at a gap or a low fee', () => {
-    const pool = createMempool()
+    const pool = newPool()
     const add = (from: number, nonce: number, tip: bigint, fee = 10n * GWEI): Transaction => {
       const added = transaction(from, nonce, { tip, fee })
       pool.add(added, RICH, RULES)
@@ -149,7 +151,7 @@ describe('what the pool offers', () => {
   })
 
   test('a new state drops what was used or can never be paid', () => {
-    const pool = createMempool()
+    const pool = newPool()
     const all = [0, 1, 2].map((nonce) => transaction(1, nonce, nonce === 2 ? { value: 10n ** 20n } : {}))
     for (const added of all) pool.add(added, RICH, RULES)
     const dropped = pool.refresh(sender(1), { nonce: 1n, balance: 10n ** 19n })
@@ -162,7 +164,7 @@ describe('a full pool', () => {
   const limits = { ...POOL_LIMITS, transactionsMax: 8, senderGuarantee: 2 }
 
   test('a sender with many loses its cheapest tail to one with few, whatever that one pays', () => {
-    const pool = createMempool(limits)
+    const pool = newPool(limits)
     const greedy = Array.from({ length: 8 }, (_, nonce) => transaction(1, nonce, { tip: 9n * GWEI, fee: 10n * GWEI }))
     for (const added of greedy) pool.add(added, RICH, RULES)
     const poor = transaction(2, 0, { tip: 1n })
@@ -172,7 +174,7 @@ describe('a full pool', () => {
   })
 
   test('among senders within their guarantee the cheapest tail goes, and only for more', () => {
-    const pool = createMempool({ ...limits, transactionsMax: 3 })
+    const pool = newPool({ ...limits, transactionsMax: 3 })
     const held = [1, 2, 3].map((from) => transaction(from, 0, { tip: BigInt(from) }))
     for (const added of held) pool.add(added, RICH, RULES)
     expect(refusal(pool.add(transaction(4, 0, { tip: 1n }), RICH, RULES))).toBe('txpool is full')
@@ -180,7 +182,7 @@ describe('a full pool', () => {
   })
 
   test('bytes are limited too, and a newcomer that is refused displaces nobody', () => {
-    const pool = createMempool({ ...limits, bytesMax: 1_000 })
+    const pool = newPool({ ...limits, bytesMax: 1_000 })
     const held = [
       transaction(1, 0, { raw: new Uint8Array(400), tip: 1n }),
       transaction(2, 0, { raw: new Uint8Array(400), tip: 50n }),
@@ -209,7 +211,7 @@ describe('any history', () => {
     const limits = { transactionsMax: 9, bytesMax: 4_000, senderTransactionsMax: 5, senderGuarantee: 2 }
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const pool = createMempool(limits)
+        const pool = newPool(limits)
         const inside = new Map<Hex, Transaction>()
         const states = new Map<Hex, SenderState>()
         const stateOf = (address: Hex): SenderState => states.get(address) ?? RICH

@@ -1,6 +1,7 @@
-import { INITCODE_BYTES_MAX, intrinsicGas, type Transaction } from '@zerog/evm'
+import type { intrinsicGas, Transaction } from '@zerog/evm'
 import { fromHex, type Hex } from '@zerog/primitives'
 import {
+  INITCODE_BYTES_MAX,
   POOL_BYTES_MAX,
   POOL_NONCE_GAP_MAX,
   POOL_SENDER_GUARANTEE,
@@ -44,7 +45,8 @@ export type AddOutcome =
 
 export type PoolContent = { readonly pending: readonly Transaction[]; readonly queued: readonly Transaction[] }
 
-export type Mempool = ReturnType<typeof createMempool>
+/** What a transaction needs before it runs: a rule of the execution layer. */
+export type MempoolDeps = { readonly intrinsicGas: typeof intrinsicGas }
 
 type Entry = { readonly transaction: Transaction; readonly order: number }
 type Queue = {
@@ -59,7 +61,7 @@ type Queue = {
  * Transactions that wait for a block: one queue by nonce per sender. A pure data structure: no clock, no randomness, no I/O;
  * the same calls give the same pool. What must be durable is journalled by the caller.
  */
-export function createMempool(limits: PoolLimits = POOL_LIMITS) {
+export function createMempool(limits: PoolLimits, deps: MempoolDeps) {
   const queues = new Map<Hex, Queue>()
   const byHash = new Map<Hex, Entry>()
   let bytes = 0
@@ -101,7 +103,7 @@ export function createMempool(limits: PoolLimits = POOL_LIMITS) {
 
   const add = (transaction: Transaction, state: SenderState, rules: PoolRules): AddOutcome => {
     if (byHash.has(transaction.hash)) return refuse('already known', { known: true })
-    const problem = staticProblem(transaction, rules) ?? stateProblem(transaction, state)
+    const problem = staticProblem(transaction, rules, deps) ?? stateProblem(transaction, state)
     if (problem !== undefined) return refuse(problem)
     const queue = queues.get(transaction.from) ?? {
       sender: transaction.from,
@@ -213,7 +215,7 @@ function refuse(message: string, { known = false, full = false } = {}): AddOutco
   return { refused: { known, full, message } }
 }
 
-function staticProblem(transaction: Transaction, { blockGasLimit, tipMin }: PoolRules): string | undefined {
+function staticProblem(transaction: Transaction, { blockGasLimit, tipMin }: PoolRules, deps: MempoolDeps): string | undefined {
   const { type, gasLimit, data, to, accessList, authorizationList, maxPriorityFeePerGas } = transaction
   if (type === 3) return 'transaction type not supported: blobs are not carried by this chain, post the data to its DA layer'
   const bytes = fromHex(data)
@@ -221,7 +223,7 @@ function staticProblem(transaction: Transaction, { blockGasLimit, tipMin }: Pool
     return `max initcode size exceeded: code size ${bytes.length}, limit ${INITCODE_BYTES_MAX}`
   }
   if (gasLimit > blockGasLimit) return 'exceeds block gas limit'
-  const { intrinsic, floor } = intrinsicGas({
+  const { intrinsic, floor } = deps.intrinsicGas({
     data: bytes,
     creation: to === null,
     accessList: accessList ?? [],

@@ -4,7 +4,7 @@ import { ChainServiceDefinition, type LogFilter, type WatchLogsResponse } from '
 import type { ChainBackend, StoredBlock } from '../../app/chain-backend.ts'
 import { followBlocks } from '../../app/follow.ts'
 import { FILTER_ENTRIES_MAX } from '../../app/limits.ts'
-import { bloomMatches, type LogCriteria, logMatches } from '../../core/log-filter.ts'
+import { bloomMatches, type LogCriteria, logMatches } from '../../app/log-filter.ts'
 import { CHAIN_CALLERS } from './callers.ts'
 
 type WatchLogs = typeof ChainServiceDefinition.methods.watchLogs
