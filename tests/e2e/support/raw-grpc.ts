@@ -1,0 +1,79 @@
+import { connect } from 'node:http2'
+import { connect as connectTls } from 'node:tls'
+
+/** What a caller shows; `cert` and `key` absent: no certificate at all. All PEM. */
+export type Credentials = { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer }
+
+export type Answer =
+  | { readonly kind: 'status'; readonly code: number; readonly message: string }
+  /** TLS did not let the caller in: no request was ever read. */
+  | { readonly kind: 'no connection'; readonly message: string }
+
+const CALL_MS = 10_000
+/** Longer than any real message of these services and no valid protobuf: field 0 does not exist. */
+const NO_MESSAGE = Buffer.from([0, 0, 0, 0, 2, 0x07, 0xff])
+
+/**
+ * Calls each path once with bytes that no message type accepts, so that a caller who is let in gets INVALID_ARGUMENT before any
+ * handler acts on anything. Speaks HTTP/2 by itself: whoever attacks does not use our client.
+ */
+export async function callAll(
+  address: string,
+  { ca, cert, key }: Credentials,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, Answer>> {
+  // Who the server is does not matter here: an attacker does not check it.
+  const identity = cert === undefined || key === undefined ? {} : { cert, key }
+  const session = connect(`https://${address}`, { ca, ...identity, checkServerIdentity: () => undefined })
+  const failed = new Promise<Answer>((resolve) => {
+    session.once('error', (error) => resolve({ kind: 'no connection', message: error.message }))
+    session.once('close', () => resolve({ kind: 'no connection', message: 'the connection was closed' }))
+  })
+  const call = (path: string): Promise<Answer> =>
+    new Promise((resolve) => {
+      const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' }
+      const stream = session.request(headers)
+      const timer = setTimeout(() => resolve({ kind: 'status', code: 4, message: 'no answer' }), CALL_MS)
+      const read = (found: Record<string, unknown>) => {
+        if (found['grpc-status'] === undefined) return
+        clearTimeout(timer)
+        resolve({
+          kind: 'status',
+          code: Number(found['grpc-status']),
+          message: decodeURIComponent(String(found['grpc-message'])),
+        })
+      }
+      // A refusal may come as headers alone.
+      stream.on('response', read)
+      stream.on('trailers', read)
+      stream.on('error', () => clearTimeout(timer))
+      stream.resume()
+      stream.end(NO_MESSAGE)
+    })
+  try {
+    const answers = await Promise.all(paths.map(async (path) => [path, await Promise.race([call(path), failed])] as const))
+    return new Map(answers)
+  } finally {
+    session.destroy()
+  }
+}
+
+/** What TLS says to a caller that speaks first; the alert of the server's refusal. */
+export function handshake(address: string, credentials: Credentials): Promise<string> {
+  const [host, port] = address.split(':')
+  return new Promise((resolve) => {
+    const socket = connectTls({
+      host: host ?? '',
+      port: Number(port),
+      ALPNProtocols: ['h2'],
+      checkServerIdentity: () => undefined,
+      ...credentials,
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    socket.once('end', () => resolve('closed'))
+    socket.once('data', () => {
+      resolve('accepted')
+      socket.destroy()
+    })
+  })
+}
