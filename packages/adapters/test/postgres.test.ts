@@ -16,7 +16,7 @@ const pass = (ms: number) => systemClock.sleep(ms)
 withServer('postgres', (server) => portsOnPostgres('installed PostgreSQL', server))
 
 describe('embedded PostgreSQL', () => {
-  let server: RunningServer
+  let server: Pick<RunningServer, 'url' | 'pid' | 'stop'>
   beforeAll(async () => {
     const folder = temporaryFolder('embedded')
     const started = await startEmbeddedPostgres({ dataDir: folder.path })
@@ -30,7 +30,7 @@ describe('embedded PostgreSQL', () => {
   portsOnPostgres('embedded PostgreSQL', () => server)
 })
 
-function portsOnPostgres(name: string, server: () => RunningServer) {
+function portsOnPostgres(name: string, server: () => Pick<RunningServer, 'url' | 'pid'>) {
   sqlSuite(name, async () => {
     const sql = postgresSql({ url: server().url })
     return { sql, dispose: () => sql.close() }

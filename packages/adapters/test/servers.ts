@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { startEmbeddedPostgres } from '../src/sql/embedded.ts'
@@ -13,6 +13,10 @@ export type RunningServer = {
   /** Of the server itself, to freeze or kill it. */
   readonly pid: number
   readonly stop: () => Promise<void>
+  /** SIGKILL; resolves when it is gone. Its files stay. */
+  readonly kill: () => Promise<void>
+  /** After `kill`: on the same port with the same files. */
+  readonly restart: () => Promise<RunningServer>
 }
 
 /** What Debian 12 calls them; other systems need the same programs on the PATH. */
@@ -67,64 +71,89 @@ export async function startServer(kind: ServerKind): Promise<RunningServer> {
   return kind === 'postgres' ? startPostgres(program) : startPlain(kind, program)
 }
 
-async function startPostgres(program: string): Promise<RunningServer> {
-  const folder = temporaryFolder('postgres')
-  const { url, pid, stop } = await startEmbeddedPostgres({ dataDir: folder.path, binDir: join(program, '..') })
-  const stopAndRemove = async () => {
-    await stop()
-    folder.remove()
+async function startPostgres(program: string, folder = temporaryFolder('postgres'), port?: number): Promise<RunningServer> {
+  const options = { dataDir: folder.path, binDir: join(program, '..'), ...(port === undefined ? {} : { port }) }
+  const server = await startEmbeddedPostgres(options)
+  return {
+    url: server.url,
+    pid: server.pid,
+    async stop() {
+      await server.stop()
+      folder.remove()
+    },
+    async kill() {
+      process.kill(server.pid, 'SIGKILL')
+      await server.exited
+    },
+    restart: () => startPostgres(program, folder, server.port),
   }
-  return { url, pid, stop: stopAndRemove }
 }
 
-async function startPlain(kind: 'redis' | 'nats', program: string): Promise<RunningServer> {
+type PlainKind = 'redis' | 'nats'
+
+async function startPlain(kind: PlainKind, program: string): Promise<RunningServer> {
   const folder = temporaryFolder(kind)
-  const pidFile = join(folder.path, 'pid')
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort()
-    const arguments_ =
-      kind === 'redis'
-        ? [
-            '--port',
-            `${port}`,
-            '--bind',
-            '127.0.0.1',
-            '--save',
-            '',
-            '--appendonly',
-            'no',
-            '--dir',
-            folder.path,
-            '--pidfile',
-            pidFile,
-          ]
-        : ['-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', folder.path, '-P', pidFile]
-    const log = openSync(join(folder.path, 'log'), 'w', 0o600)
-    const { ended, hangUp } = supervise([program, ...arguments_], { logFd: log })
-    closeSync(log)
-    let running = true
-    void ended.then(() => {
-      running = false
-    })
-    while (running && !(await answers(port))) await new Promise((resolve) => setTimeout(resolve, 10))
-    if (running) {
-      const stop = async () => {
-        hangUp()
-        await ended
-        folder.remove()
-      }
-      return { url: `${kind}://127.0.0.1:${port}`, pid: readPid(pidFile), stop }
-    }
+    const server = await startPlainOn(await freePort(), kind, program, folder)
+    if (server !== undefined) return server
     if (attempt === 5) throw new Error(`${program} does not start:\n${readFileSync(join(folder.path, 'log'), 'utf8')}`)
   }
 }
 
-/** Redis writes its pid file a moment after it listens. */
-function readPid(file: string): number {
-  try {
-    return Number(readFileSync(file, 'utf8'))
-  } catch {
-    return 0
+/** undefined when the server ended before it listened. */
+async function startPlainOn(
+  port: number,
+  kind: PlainKind,
+  program: string,
+  folder: ReturnType<typeof temporaryFolder>,
+): Promise<RunningServer | undefined> {
+  const pidFile = join(folder.path, 'pid')
+  const arguments_ = {
+    redis: [
+      '--port',
+      `${port}`,
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--dir',
+      folder.path,
+      '--pidfile',
+      pidFile,
+    ],
+    nats: ['-a', '127.0.0.1', '-p', `${port}`, '-js', '-sd', folder.path, '-P', pidFile],
+  }[kind]
+  rmSync(pidFile, { force: true })
+  const log = openSync(join(folder.path, 'log'), 'w', 0o600)
+  const { ended, hangUp } = supervise([program, ...arguments_], { logFd: log })
+  closeSync(log)
+  let running = true
+  void ended.then(() => {
+    running = false
+  })
+  // Both write their pid file a moment before or after they listen.
+  while (running && !(existsSync(pidFile) && (await answers(port)))) await new Promise((resolve) => setTimeout(resolve, 10))
+  if (!running) return undefined
+  const pid = Number(readFileSync(pidFile, 'utf8'))
+  return {
+    url: `${kind}://127.0.0.1:${port}`,
+    pid,
+    async stop() {
+      hangUp()
+      await ended
+      folder.remove()
+    },
+    async kill() {
+      process.kill(pid, 'SIGKILL')
+      await ended
+    },
+    async restart() {
+      const again = await startPlainOn(port, kind, program, folder)
+      if (again === undefined) throw new Error(`${program} does not start again on port ${port}`)
+      return again
+    },
   }
 }
 

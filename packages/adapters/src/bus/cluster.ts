@@ -31,8 +31,11 @@ export type NatsBusOptions = {
 export async function natsBus(options: NatsBusOptions): Promise<ObservedBus> {
   const { servers, replicas = 1, clock = systemClock, logger } = options
   const where = servers.join(', ')
+  let connected = true
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
+      // What is sent meanwhile is buffered by the client and then lost; better to say so at once.
+      if (!connected) throw new Error('the connection is down')
       return await work()
     } catch (error) {
       throw natsError(error, where)
@@ -53,6 +56,15 @@ export async function natsBus(options: NatsBusOptions): Promise<ObservedBus> {
   warnOfSmallPayload(connection, logger)
   const subscribers = new Set<Subscriber>()
   let closed = false
+  void (async () => {
+    for await (const { type } of connection.status()) {
+      if (type === 'disconnect') connected = false
+      if (type !== 'reconnect') continue
+      connected = true
+      // A request that waited at the old connection is lost and would only run out.
+      for (const subscriber of subscribers) subscriber.askAgain()
+    }
+  })()
   const refuseWhenClosed = () => {
     if (closed) throw new ZerogError('SHUTTING_DOWN', { message: 'the bus is closed' })
   }
@@ -135,6 +147,10 @@ class Subscriber {
 
   start(fetch: (slots: number) => Promise<ConsumerMessages>): void {
     this.#loop = this.#run(fetch)
+  }
+
+  askAgain(): void {
+    this.#batch?.stop()
   }
 
   async close(): Promise<void> {

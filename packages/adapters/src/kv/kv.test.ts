@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
 import { bytesOf, temporaryFolder } from '../testing.ts'
 import { lmdbKv } from './embedded.ts'
 import { memoryKv } from './memory.ts'
@@ -104,6 +105,37 @@ describe('lmdb store', () => {
     expect(() => [...kv.range('accounts')]).toThrow(expect.objectContaining({ reason: 'RECORD_CORRUPT' }))
     expect(kv.get('accounts', bytesOf('bob'))).toEqual(bytesOf('balance-of-bob'))
     await kv.close()
+  })
+
+  test('verification of any damaged file ends with a verdict, never with an exception', async () => {
+    const kv = lmdbKv({ path: folder.path })
+    for (let n = 0; n < 300; n++) kv.write([{ table: 't', key: row(n), value: new Uint8Array((n * 53) % 6000).fill(n) }])
+    await kv.flush()
+    for (let n = 0; n < 300; n += 2) kv.write([{ table: 't', key: row(n), value: null }])
+    await kv.close()
+    const file = join(folder.path, 'data.mdb')
+    const whole = readFileSync(file)
+    const span = fc.record({
+      // Often the meta pages and the beginnings of pages, where the structure is.
+      at: fc.oneof(
+        fc.nat(8191),
+        fc.nat(whole.length - 1),
+        fc.nat(whole.length / 4096 - 1).map((page) => page * 4096 + 16),
+      ),
+      bytes: fc.uint8Array({ minLength: 1, maxLength: 64 }),
+    })
+    const damage = fc.record({ spans: fc.array(span, { maxLength: 4 }), length: fc.option(fc.nat(whole.length), { freq: 8 }) })
+    fc.assert(
+      fc.property(damage, ({ spans, length }) => {
+        const bytes = Buffer.from(whole)
+        for (const { at, bytes: garbage } of spans) bytes.set(garbage.subarray(0, bytes.length - at), at)
+        writeFileSync(file, bytes.subarray(0, length ?? bytes.length))
+        const verdict = verifyKv(folder.path)
+        const cut = length !== null && length < 8192
+        expect(verdict.damage.length > 0 || !cut).toBe(true)
+      }),
+      { numRuns: 300 },
+    )
   })
 
   test('an older copy of the file than was acknowledged is refused', async () => {
