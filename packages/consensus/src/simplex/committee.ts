@@ -1,5 +1,6 @@
 import { assert } from '@zerog/primitives'
 import { SIGNATURE_LENGTH, type VotingContext, voteMessage } from './encoding.ts'
+import { VALIDATORS_MAX } from './limits.ts'
 import type { Ballot, Certificate, ValidatorIndex, Vote } from './types.ts'
 
 export type Validator = { readonly publicKey: Uint8Array; readonly stake: bigint }
@@ -20,7 +21,12 @@ export type Committee = {
 }
 
 export function createCommittee(options: Omit<Committee, 'totalStake'>): Committee {
-  assert(options.validators.length > 0, 'a committee has at least one validator')
+  const { length } = options.validators
+  assert(length > 0 && length <= VALIDATORS_MAX, `a committee has 1 to ${VALIDATORS_MAX} validators`)
+  assert(
+    options.validators.every(({ stake }) => stake > 0n),
+    'every validator of a committee has stake',
+  )
   return { ...options, totalStake: options.validators.reduce((sum, validator) => sum + validator.stake, 0n) }
 }
 
@@ -67,7 +73,9 @@ export function assembleCertificate(
   const message = voteMessage(committee.context, ballot)
   const aggregate = aggregateIfValid(committee, message, signers, votes)
   if (aggregate) return { certificate: { ballot, signers, signature: aggregate } }
-  return { invalid: findInvalid(committee, message, signers, votes) }
+  const invalid = findInvalid(committee, message, signers, votes)
+  assert(invalid.length > 0, 'signatures that verify alone verify together')
+  return { invalid }
 }
 
 function aggregateIfValid(

@@ -1,29 +1,20 @@
-import type { Hex } from '@zerog/primitives'
+import { isHex } from '@zerog/primitives'
+import { answerLateNullify } from './catch-up.ts'
 import { assembleCertificate, isQuorum, stakeOf, verifyCertificate, verifyVote } from './committee.ts'
-import { ANSWERS_PER_RETRY_MAX, REQUEST_BLOCKS_MAX, REQUEST_VIEWS_MAX, VIEWS_AHEAD_MAX } from './limits.ts'
+import { VIEWS_AHEAD_MAX } from './limits.ts'
 import { isNullified, type Step, type ViewState, type VoterState, viewState } from './state.ts'
-import {
-  type Ballot,
-  type Block,
-  type Certificate,
-  type Message,
-  NO_BLOCK,
-  type ValidatorIndex,
-  type View,
-  type Vote,
-} from './types.ts'
+import { type Ballot, type Block, type Certificate, NO_BLOCK, type ValidatorIndex, type View, type Vote } from './types.ts'
 
-/** A ballot as one comparable value. */
-export function ballotKey({ kind, view, parentView, blockHash }: Ballot): string {
-  return `${kind}/${view}/${parentView}/${blockHash}`
-}
+/** Whether two votes say the same. */
+const sameBallot = (a: Ballot, b: Ballot): boolean =>
+  a.kind === b.kind && a.view === b.view && a.parentView === b.parentView && a.blockHash === b.blockHash
 
 /** The leader's block of a view: the first one counts; a second one, signed, is evidence. */
 export function receiveProposal(current: Step, from: ValidatorIndex, block: Block, vote: Vote): void {
   const { state } = current
   const { view, kind, blockHash } = vote.ballot
   if (kind !== 'notarize' || vote.signer !== from || blockHash !== block.hash || from !== state.config.leader(view)) return
-  if (!isOpen(state, view)) return
+  if (!isOpen(state, view) || isNullified(state, view)) return
   const entry = viewState(state, view)
   if (entry.proposal === undefined) {
     // Votes are verified in bulk, but a block is only held for a leader who really signed it.
@@ -42,51 +33,42 @@ export function receiveVote(current: Step, from: ValidatorIndex, vote: Vote): vo
   const { state } = current
   const { view, kind } = vote.ballot
   if (vote.signer !== from || state.config.committee.validators[from] === undefined || !isWellFormed(vote.ballot)) return
-  // Somebody who gives up a view that is settled here missed what settled it.
-  if (kind === 'nullify' && from !== state.config.self && (view < state.view || state.finished) && mayAnswer(current, from)) {
-    helpForward(current, from, view)
-  }
+  if (kind === 'nullify') answerLateNullify(current, from, view)
   if (!isOpen(state, view) || isNullified(state, view)) return
   const entry = viewState(state, view)
   const first = entry.votes[kind].get(from)
   if (first !== undefined) {
-    if (ballotKey(first.ballot) !== ballotKey(vote.ballot)) reportConflict(current, entry, first, vote)
+    if (!sameBallot(first.ballot, vote.ballot)) reportConflict(current, entry, first, vote)
     return
   }
   state.heard[from] = Math.max(state.heard[from] as View, view)
   entry.votes[kind].set(from, vote)
   reportNullifyAndFinalize(current, entry, from)
-  assemble(current, view, kind)
+  assemble(current, vote.ballot)
 }
 
-/** Counts the votes of one kind in a view; at a quorum for one ballot they are aggregated and verified at once. */
-function assemble(current: Step, view: View, kind: Ballot['kind']): void {
+/** Counts the votes for a ballot; at a quorum they are aggregated and verified at once. */
+function assemble(current: Step, ballot: Ballot): void {
   const { state } = current
-  const entry = viewState(state, view)
-  if (entry.certificates[kind] !== undefined) return
   const { committee } = state.config
-  const groups = new Map<string, Map<ValidatorIndex, Uint8Array>>()
-  for (const vote of entry.votes[kind].values()) {
-    const key = ballotKey(vote.ballot)
-    const group = groups.get(key) ?? new Map<ValidatorIndex, Uint8Array>()
-    groups.set(key, group.set(vote.signer, vote.signature))
+  const entry = viewState(state, ballot.view)
+  if (entry.certificates[ballot.kind] !== undefined) return
+  const group = new Map<ValidatorIndex, Uint8Array>()
+  for (const vote of entry.votes[ballot.kind].values())
+    if (sameBallot(vote.ballot, ballot)) group.set(vote.signer, vote.signature)
+  if (!isQuorum(committee, stakeOf(committee, group.keys()))) return
+  const result = assembleCertificate(committee, ballot, group)
+  if ('certificate' in result) {
+    keepCertificate(current, result.certificate)
+    current.effects.push({ type: 'broadcast', message: { type: 'certificate', certificate: result.certificate } })
+    return
   }
-  for (const group of groups.values()) {
-    if (!isQuorum(committee, stakeOf(committee, group.keys()))) continue
-    const [signer] = group.keys()
-    const { ballot } = entry.votes[kind].get(signer as ValidatorIndex) as Vote
-    const result = assembleCertificate(committee, ballot, group)
-    if ('certificate' in result) {
-      keepCertificate(current, result.certificate)
-      current.effects.push({ type: 'broadcast', message: { type: 'certificate', certificate: result.certificate } })
-      return
-    }
-    for (const invalid of result.invalid) {
-      entry.votes[kind].delete(invalid)
-      state.ignored.add(invalid)
-    }
-    return assemble(current, view, kind)
+  for (const invalid of result.invalid) {
+    entry.votes[ballot.kind].delete(invalid)
+    state.ignored.add(invalid)
   }
+  // What is left may still be a quorum: each round has fewer votes.
+  assemble(current, ballot)
 }
 
 export function receiveCertificate(current: Step, from: ValidatorIndex, certificate: Certificate): void {
@@ -113,109 +95,43 @@ function keepCertificate(current: Step, certificate: Certificate): void {
   if (kind === 'finalize' && view > (state.finalization?.ballot.view ?? 0)) state.finalization = certificate
 }
 
-/** A block is taken when it was asked for: some certificate or a known descendant names it. */
-export function takeBlock(current: Step, block: Block): void {
-  const { state } = current
-  if (!state.blocks.has(block.hash) && wantedBlocks(state).includes(block.hash)) state.blocks.set(block.hash, block)
-}
-
-/** Blocks that some certificate names, directly or as parent, and that are not here. */
-export function wantedBlocks(state: VoterState): Hex[] {
-  const wanted = new Set<Hex>()
-  const want = (tip: Hex): void => {
-    let hash = tip
-    let block = state.blocks.get(hash)
-    // The finalized block is the floor: everything above it links down to it.
-    while (block !== undefined && block.height > state.finalized.block.height + 1) {
-      hash = block.parentHash
-      block = state.blocks.get(hash)
-    }
-    if (block === undefined) wanted.add(hash)
-  }
-  if (state.finalization && state.finalization.ballot.view > state.finalized.view) want(state.finalization.ballot.blockHash)
-  for (const [view, entry] of state.views) {
-    const { notarize } = entry.certificates
-    if (notarize && view > state.finalized.view && entry.execution === 'none') want(notarize.ballot.blockHash)
-  }
-  return [...wanted].slice(0, REQUEST_BLOCKS_MAX)
-}
-
-export function receiveRequest(current: Step, from: ValidatorIndex, request: Extract<Message, { type: 'request' }>): void {
-  const { state, effects } = current
-  if (!mayAnswer(current, from)) return
-  const send = (message: Message) => effects.push({ type: 'send', to: from, message })
-  const views = request.views.slice(0, REQUEST_VIEWS_MAX)
-  // One finalization settles all views below it.
-  const settled = views.find((view) => view <= state.finalized.view || state.finished)
-  if (settled !== undefined) helpForward(current, from, settled)
-  for (const view of views) if (view > state.finalized.view && !state.finished) helpForward(current, from, view)
-  const elsewhere: Hex[] = []
-  for (const hash of request.blocks.slice(0, REQUEST_BLOCKS_MAX)) {
-    const block = state.blocks.get(hash)
-    if (block) send({ type: 'block', block })
-    else elsewhere.push(hash)
-  }
-  if (elsewhere.length > 0) effects.push({ type: 'serve', to: from, blocks: elsewhere })
-}
-
-function mayAnswer({ state, nowMs }: Step, peer: ValidatorIndex): boolean {
-  const window = state.answered[peer]
-  if (window === undefined) return false
-  if (nowMs >= window.sinceMs + state.config.timeouts.retryMs) {
-    window.sinceMs = nowMs
-    window.count = 0
-  }
-  window.count++
-  return window.count <= ANSWERS_PER_RETRY_MAX
-}
-
-/** Sends what takes a peer past a view: the finalization if the view is settled, else what is known of it. */
-function helpForward(current: Step, to: ValidatorIndex, view: View): void {
-  const { state, effects } = current
-  const send = (certificate: Certificate) => effects.push({ type: 'send', to, message: { type: 'certificate', certificate } })
-  if (view <= state.finalized.view || state.finished) {
-    if (state.finalized.certificate) send(state.finalized.certificate)
-    return
-  }
-  for (const certificate of Object.values(state.views.get(view)?.certificates ?? {})) send(certificate)
-}
-
 /** Whether votes of this view are still, or already, of interest: bounds what any peer can make us hold. */
 function isOpen(state: VoterState, view: View): boolean {
   return view > state.finalized.view && view <= state.view + VIEWS_AHEAD_MAX && !state.finished
 }
 
 function isWellFormed({ kind, view, parentView, blockHash }: Ballot): boolean {
-  if (!Number.isSafeInteger(view) || view < 1) return false
+  if (!Number.isSafeInteger(view) || view < 1 || !Number.isSafeInteger(parentView) || !isHex(blockHash, 32)) return false
   return kind === 'nullify' ? parentView === 0 && blockHash === NO_BLOCK : parentView >= 0 && parentView < view
 }
 
-function reportConflict(current: Step, entry: ViewState, first: Vote, second: Vote): void {
-  const { state, effects } = current
+/** Two different votes of one kind; only notarize and finalize can differ. Reported once per signer, view and kind. */
+function reportConflict({ state, effects }: Step, entry: ViewState, first: Vote, second: Vote): void {
   const { committee } = state.config
-  if (state.ignored.has(first.signer)) return
+  const { signer } = first
+  const type = first.ballot.kind === 'finalize' ? 'conflicting_finalize' : 'conflicting_notarize'
+  if (entry.accused.has(`${type}/${signer}`) || state.ignored.has(signer)) return
   if (!verifyVote(committee, second)) {
-    state.ignored.add(second.signer)
+    state.ignored.add(signer)
     return
   }
   if (!verifyVote(committee, first)) {
-    state.ignored.add(first.signer)
-    entry.votes[first.ballot.kind].delete(first.signer)
+    state.ignored.add(signer)
+    entry.votes[first.ballot.kind].delete(signer)
     return
   }
-  if (first.ballot.kind === 'notarize') {
-    effects.push({ type: 'report', evidence: { type: 'conflicting_notarize', first, second } })
-    if (first.signer === state.config.leader(first.ballot.view)) entry.equivocated = true
-  }
+  entry.accused.add(`${type}/${signer}`)
+  effects.push({ type: 'report', evidence: { type, first, second } })
+  if (type === 'conflicting_notarize' && signer === state.config.leader(first.ballot.view)) entry.equivocated = true
 }
 
-function reportNullifyAndFinalize(current: Step, entry: ViewState, signer: ValidatorIndex): void {
-  const { state, effects } = current
+function reportNullifyAndFinalize({ state, effects }: Step, entry: ViewState, signer: ValidatorIndex): void {
   const nullify = entry.votes.nullify.get(signer)
   const finalize = entry.votes.finalize.get(signer)
-  if (!nullify || !finalize) return
+  const type = 'nullify_and_finalize'
+  if (!nullify || !finalize || entry.accused.has(`${type}/${signer}`)) return
   const { committee } = state.config
-  if (verifyVote(committee, nullify) && verifyVote(committee, finalize)) {
-    effects.push({ type: 'report', evidence: { type: 'nullify_and_finalize', nullify, finalize } })
-  }
+  if (!verifyVote(committee, nullify) || !verifyVote(committee, finalize)) return
+  entry.accused.add(`${type}/${signer}`)
+  effects.push({ type: 'report', evidence: { type, nullify, finalize } })
 }

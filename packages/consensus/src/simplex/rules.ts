@@ -1,8 +1,9 @@
-import { assert } from '@zerog/primitives'
+import { assert, type Hex } from '@zerog/primitives'
+import { pollAsFollower, requestMissing } from './catch-up.ts'
 import { isQuorum, stakeOf } from './committee.ts'
 import { voteMessage } from './encoding.ts'
-import { PATIENCE_MAX, REQUEST_VIEWS_MAX, VIEWS_PER_PATIENCE } from './limits.ts'
-import { receiveVote, wantedBlocks } from './receive.ts'
+import { PATIENCE_MAX, VIEWS_PER_PATIENCE } from './limits.ts'
+import { receiveVote } from './receive.ts'
 import { anchorBlock, isNullified, type Step, type VoterState, viewState } from './state.ts'
 import { type Ballot, type Block, type Certificate, type Message, NO_BLOCK, type View } from './types.ts'
 
@@ -47,8 +48,8 @@ export function enterView({ state, nowMs }: Step, view: View, entry: Certificate
   state.retryAtMs = isAlone(state) ? Number.POSITIVE_INFINITY : nowMs + timeouts.advanceMs + timeouts.retryMs
 }
 
-/** A committee of one waits for transactions, not for a leader. */
-const isAlone = ({ config }: VoterState) => config.committee.validators.length === 1
+/** A committee of one waits for transactions, not for a leader (ARCHITECTURE 3a, randomness). */
+const isAlone = ({ config }: VoterState) => config.self !== undefined && config.committee.validators.length === 1
 
 /** When the current view is given up: no proposal in time, no notarization in time, or no certification in time. */
 function deadlineMs(state: VoterState): number {
@@ -144,6 +145,8 @@ function notarize(current: Step): void {
     entry.check = 'invalid'
     return refuseProposal(current)
   }
+  // The boundary block once more: it is certified already, and its payload names the view in which it was new.
+  if (entry.check === 'none' && proposal.block.hash === parent.hash) entry.check = 'valid'
   if (entry.check === 'none') {
     entry.check = 'pending'
     effects.push({ type: 'check', view: state.view, block: proposal.block, parent })
@@ -236,18 +239,36 @@ function deliverFinalized(current: Step): void {
   }
 }
 
+/** Keeps the finalized block and what open views still name; a block's own height proves nothing, a liar chooses it. */
 function prune(state: VoterState): void {
-  for (const view of state.views.keys()) if (view < state.finalized.view) state.views.delete(view)
-  for (const [hash, block] of state.blocks) if (block.height < state.finalized.block.height) state.blocks.delete(hash)
-  for (const [hash, block] of state.blocks) {
-    if (block.height === state.finalized.block.height && hash !== state.finalized.block.hash) state.blocks.delete(hash)
+  const kept = new Set<Hex>([state.finalized.block.hash])
+  const keep = (tip: Hex): void => {
+    for (let hash = tip; !kept.has(hash); ) {
+      const block = state.blocks.get(hash)
+      if (block === undefined || block.height <= state.finalized.block.height) return
+      kept.add(hash)
+      hash = block.parentHash
+    }
   }
+  for (const [view, { proposal, certificates }] of state.views) {
+    if (view < state.finalized.view) state.views.delete(view)
+    if (view <= state.finalized.view) continue
+    if (proposal) keep(proposal.block.hash)
+    if (certificates.notarize) keep(certificates.notarize.ballot.blockHash)
+    if (certificates.finalize) keep(certificates.finalize.ballot.blockHash)
+  }
+  for (const hash of state.blocks.keys()) if (!kept.has(hash)) state.blocks.delete(hash)
 }
 
 /** The view's time is over: nullify once, then repeat it with the certificate that lets others follow into this view. */
 export function nullifyOnTimeout(current: Step): void {
   const { state, nowMs, effects } = current
-  if (state.finished || state.config.self === undefined) return
+  if (state.finished) return
+  if (state.config.self === undefined) {
+    if (nowMs < state.retryAtMs) return
+    state.retryAtMs = nowMs + state.config.timeouts.retryMs
+    return pollAsFollower(current)
+  }
   const entry = viewState(state, state.view)
   if (nowMs >= deadlineMs(state)) cast(current, { kind: 'nullify', view: state.view, parentView: 0, blockHash: NO_BLOCK })
   if (nowMs < state.retryAtMs) return
@@ -285,45 +306,13 @@ function sign({ config }: VoterState, ballot: Ballot) {
   return { ballot, signer: config.self, signature: config.sign(voteMessage(config.committee.context, ballot)) }
 }
 
-/** Certificates of open views and blocks that are named but not here; asked of the leader that built on them, then of one peer after the other. */
-function requestMissing({ state, nowMs, effects }: Step): void {
-  const peers = state.config.committee.validators.flatMap((_, index) => (index === state.config.self ? [] : [index]))
-  const views = missingViews(state)
-  const blocks = wantedBlocks(state)
-  if (peers.length === 0 || (views.length === 0 && blocks.length === 0)) {
-    state.requests.signature = ''
-    return
-  }
-  const signature = `${views.join()}/${blocks.join()}`
-  const { requests } = state
-  const isNew = signature !== requests.signature
-  if (!isNew && nowMs < requests.atMs + state.config.timeouts.retryMs) return
-  const leader = viewState(state, state.view).proposal?.vote.signer
-  const to =
-    isNew && leader !== undefined && leader !== state.config.self ? leader : (peers[requests.attempts % peers.length] as number)
-  state.requests = { signature, atMs: nowMs, attempts: requests.attempts + 1 }
-  effects.push({ type: 'send', to, message: { type: 'request', views, blocks } })
-}
-
-/** Views whose end is unknown here, and what the proposal at hand rests on: its parent's notarization, the nullifications since. */
-function missingViews(state: VoterState): View[] {
-  const views: View[] = []
-  const parentView = viewState(state, state.view).proposal?.vote.ballot.parentView ?? state.view
-  for (let view = state.finalized.view + 1; view < state.view && views.length < REQUEST_VIEWS_MAX; view++) {
-    const execution = state.views.get(view)?.execution ?? 'none'
-    const unended = !isNullified(state, view) && (execution === 'none' || execution === 'invalid')
-    const unjustified = view === parentView ? execution === 'none' : view > parentView && !isNullified(state, view)
-    if (unended || unjustified) views.push(view)
-  }
-  return views
-}
-
 /** One timer: the earliest of the view's deadline, the retry and an open request. */
 export function rearm({ state, effects }: Step): void {
   if (state.finished) return
   const { signature, atMs } = state.requests
   const request = signature === '' ? Number.POSITIVE_INFINITY : atMs + state.config.timeouts.retryMs
-  const next = state.config.self === undefined ? request : Math.min(deadlineMs(state), state.retryAtMs, request)
+  const deadline = state.config.self === undefined ? Number.POSITIVE_INFINITY : deadlineMs(state)
+  const next = Math.min(deadline, state.retryAtMs, request)
   if (next !== Number.POSITIVE_INFINITY) effects.push({ type: 'set_timer', atMs: next })
 }
 

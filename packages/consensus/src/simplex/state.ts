@@ -18,6 +18,8 @@ export type VoterConfig = {
   readonly committee: Committee
   /** undefined follows without voting. */
   readonly self: ValidatorIndex | undefined
+  /** Peers that follow without voting; requests from the indices behind the last validator's are answered. Default 0. */
+  readonly observerCount?: number
   /** Signs the bytes of `voteMessage`; deterministic. */
   readonly sign: (message: Uint8Array) => Uint8Array
   readonly leader: (view: View) => ValidatorIndex
@@ -35,7 +37,7 @@ export type ViewState = {
   proposal: { readonly block: Block; readonly vote: Vote } | undefined
   /** Static validity of the proposal. */
   check: 'none' | 'pending' | 'valid' | 'invalid'
-  /** First vote of each signer by kind; dropped once the certificate of that kind is known. */
+  /** First vote of each signer by kind, kept for evidence until the view is nullified or settled. */
   readonly votes: Record<Ballot['kind'], Map<ValidatorIndex, Vote>>
   readonly certificates: Partial<Record<Ballot['kind'], Certificate>>
   /** Execution of the notarized block. */
@@ -46,6 +48,8 @@ export type ViewState = {
   readonly said: Partial<Record<Ballot['kind'], Ballot>>
   /** The leader signed two blocks: no finalize from here. */
   equivocated: boolean
+  /** Evidence already reported, as `type/signer`. */
+  readonly accused: Set<string>
   building: boolean
 }
 
@@ -68,7 +72,7 @@ export type VoterState = {
   readonly heard: View[]
   /** Signed something invalid, or sent a certificate that does not verify: ignored from then on. */
   readonly ignored: Set<ValidatorIndex>
-  /** Answers given to each peer in its current window: asking is cheap, answering is not. */
+  /** Answers given to each peer (validators, then observers) in its current window: asking is cheap, answering is not. */
   readonly answered: { sinceMs: number; count: number }[]
   /** Requests rotate over the peers. */
   requests: { signature: string; atMs: number; attempts: number }
@@ -91,7 +95,10 @@ export function createVoterState(config: VoterConfig): VoterState {
     finalization: undefined,
     heard: config.committee.validators.map(() => 0),
     ignored: new Set(),
-    answered: config.committee.validators.map(() => ({ sinceMs: 0, count: 0 })),
+    answered: Array.from({ length: config.committee.validators.length + (config.observerCount ?? 0) }, () => ({
+      sinceMs: 0,
+      count: 0,
+    })),
     requests: { signature: '', atMs: 0, attempts: 0 },
     finished: false,
   }
@@ -109,6 +116,7 @@ export function viewState(state: VoterState, view: View): ViewState {
       executingMs: 0,
       said: {},
       equivocated: false,
+      accused: new Set(),
       building: false,
     }
     state.views.set(view, entry)

@@ -37,9 +37,13 @@ export type Message =
   | { readonly type: 'request'; readonly views: readonly View[]; readonly blocks: readonly Hex[] }
   | { readonly type: 'block'; readonly block: Block }
 
-/** Two signed statements of one validator that no honest one makes; verifiable by anybody with the validator set. */
+/**
+ * What no honest validator signs. Two contradicting votes verify with the validator set alone; an invalid proposal is one vote and its
+ * block, which whoever has the state checks again.
+ */
 export type Evidence =
   | { readonly type: 'conflicting_notarize'; readonly first: Vote; readonly second: Vote }
+  | { readonly type: 'conflicting_finalize'; readonly first: Vote; readonly second: Vote }
   | { readonly type: 'nullify_and_finalize'; readonly nullify: Vote; readonly finalize: Vote }
   | { readonly type: 'invalid_proposal'; readonly vote: Vote; readonly block: Block }
 

@@ -1,5 +1,6 @@
 import { assert } from '@zerog/primitives'
-import { receiveCertificate, receiveProposal, receiveRequest, receiveVote, takeBlock } from './receive.ts'
+import { receiveRequest, takeBlock } from './catch-up.ts'
+import { receiveCertificate, receiveProposal, receiveVote } from './receive.ts'
 import { enterView, nullifyOnTimeout, onBuilt, onCertified, onChecked, progress, rearm, recountOwn } from './rules.ts'
 import { createVoterState, type Step, type VoterConfig, type VoterState, viewState } from './state.ts'
 import type { Block, Certificate, Effect, Event, LogRecord, Message, ValidatorIndex, View } from './types.ts'

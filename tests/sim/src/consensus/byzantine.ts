@@ -8,9 +8,9 @@ import {
   type Vote,
   voteMessage,
 } from '@zerog/consensus'
+import { simulatedKey, simulatedSign } from '@zerog/consensus/testing'
 import type { Prng } from '@zerog/sim'
 import type { BlockFlaw, Ledger } from './ledger.ts'
-import { sign, simulatedKey } from './signatures.ts'
 
 /** What a Byzantine validator may do; each one does a random subset, on top of an honest voter that it ignores at will. */
 export const MISDEEDS = [
@@ -91,7 +91,7 @@ export class Byzantine {
   }
 
   #vote(committee: Committee, epoch: number, ballot: Ballot): Vote {
-    const signature = sign(simulatedKey(epoch, this.#index), voteMessage(committee.context, ballot))
+    const signature = simulatedSign(simulatedKey(epoch, this.#index), voteMessage(committee.context, ballot))
     return { ballot, signer: this.#index, signature }
   }
 

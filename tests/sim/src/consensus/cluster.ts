@@ -13,11 +13,11 @@ import {
   verifyCertificate,
   verifyVote,
 } from '@zerog/consensus'
+import { simulatedKey, simulatedMultisignature } from '@zerog/consensus/testing'
 import { Audit, EventQueue, Prng } from '@zerog/sim'
 import { Byzantine, MISDEEDS, type Misdeed } from './byzantine.ts'
 import { Ledger } from './ledger.ts'
 import { type Consensus, type NodeWorld, SimulatedNode } from './node.ts'
-import { simulatedKey, simulatedMultisignature } from './signatures.ts'
 
 export type ClusterOptions = {
   readonly consensus: Consensus
@@ -287,9 +287,9 @@ export class Cluster {
     const votes =
       evidence.type === 'invalid_proposal'
         ? [evidence.vote]
-        : evidence.type === 'conflicting_notarize'
-          ? [evidence.first, evidence.second]
-          : [evidence.nullify, evidence.finalize]
+        : evidence.type === 'nullify_and_finalize'
+          ? [evidence.nullify, evidence.finalize]
+          : [evidence.first, evidence.second]
     this.#count(`evidence_${evidence.type}`)
     for (const vote of votes) {
       if (!verifyVote(this.#committee(epoch), vote)) throw new Error(`${evidence.type} was reported without a valid signature`)

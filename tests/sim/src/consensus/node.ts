@@ -1,6 +1,6 @@
 import type { Block, Certificate, Committee, Effect, Event, LogRecord, Message, VoterConfig, VoterState } from '@zerog/consensus'
+import { simulatedKey, simulatedSign } from '@zerog/consensus/testing'
 import type { Hex } from '@zerog/primitives'
-import { sign, simulatedKey } from './signatures.ts'
 
 /** The voter under test; a mutant has the same shape. */
 export type Consensus = typeof import('@zerog/consensus')
@@ -132,7 +132,7 @@ export class SimulatedNode {
     const config: VoterConfig = {
       committee: committee(epoch),
       self: this.index,
-      sign: (message) => sign(simulatedKey(epoch, this.index), message),
+      sign: (message) => simulatedSign(simulatedKey(epoch, this.index), message),
       leader: leader(epoch),
       anchor,
       heightLast: (epoch + 1) * epochLength,

@@ -1,4 +1,4 @@
-import type { Multisignature } from '@zerog/consensus'
+import type { Multisignature } from './simplex/committee.ts'
 
 const LENGTH = 96
 
@@ -24,11 +24,12 @@ function sum(parts: readonly Uint8Array[]): Uint8Array {
   return out
 }
 
+/** The key of a validator in one epoch; it stands for secret and public key. */
 export const simulatedKey = (epoch: number, index: number): Uint8Array => Uint8Array.of(epoch, index, 0x5a)
 
-export const sign = mark
+export const simulatedSign = mark
 
-/** Simulated: aggregation is addition, as with BLS; real BLS has its own tests and would cost a thousandfold here. */
+/** For simulations: aggregation is addition, as with BLS. Real BLS has its own tests and would cost a thousandfold in a simulator. */
 export const simulatedMultisignature: Multisignature = {
   verify: (keys, message, signature) => {
     const expected = sum(keys.map((key) => mark(key, message)))

@@ -1,0 +1,136 @@
+import type { Hex } from '@zerog/primitives'
+import { ANSWERS_PER_RETRY_MAX, REQUEST_BLOCKS_MAX, REQUEST_VIEWS_MAX } from './limits.ts'
+import { isNullified, type Step, type VoterState } from './state.ts'
+import type { Block, Certificate, Message, ValidatorIndex, View } from './types.ts'
+
+// Simplex assumes that a certificate reaches everybody; real links lose what they had in flight. So what is missing is asked for, as
+// commonware's `simplex/actors/resolver` does, and who gives up a settled view is told how it was settled.
+
+/**
+ * Asks for certificates of open views and for blocks that are named but not here: first the leader that built on them, then one peer
+ * after the other, one request per retry interval.
+ */
+export function requestMissing({ state, nowMs, effects }: Step): void {
+  const views = missingViews(state)
+  const blocks = wantedBlocks(state)
+  if (views.length === 0 && blocks.length === 0) {
+    state.requests.signature = ''
+    return
+  }
+  const signature = `${views.join()}/${blocks.join()}`
+  const isNew = signature !== state.requests.signature
+  if (!isNew && nowMs < state.requests.atMs + state.config.timeouts.retryMs) return
+  const leader = state.views.get(state.view)?.proposal?.vote.signer
+  const to = isNew && leader !== undefined && leader !== state.config.self ? leader : nextPeer(state)
+  if (to === undefined) return
+  state.requests = { signature, atMs: nowMs, attempts: state.requests.attempts + 1 }
+  effects.push({ type: 'send', to, message: { type: 'request', views, blocks } })
+}
+
+/** Who does not vote repeats nothing that others would answer: it asks how its view ended. */
+export function pollAsFollower({ state, effects }: Step): void {
+  const to = nextPeer(state)
+  if (to === undefined) return
+  state.requests.attempts++
+  effects.push({ type: 'send', to, message: { type: 'request', views: [state.view], blocks: wantedBlocks(state) } })
+}
+
+function nextPeer({ config, requests }: VoterState): ValidatorIndex | undefined {
+  const peers = config.committee.validators.flatMap((_, index) => (index === config.self ? [] : [index]))
+  return peers[requests.attempts % peers.length]
+}
+
+/**
+ * Views whose end is unknown here; what the proposal at hand rests on: its parent's notarization and the nullifications since; and
+ * the parents of notarized blocks, which may be views that were nullified here.
+ */
+function missingViews(state: VoterState): View[] {
+  const missing = new Set<View>()
+  const parentView = state.views.get(state.view)?.proposal?.vote.ballot.parentView ?? state.view
+  for (let view = state.finalized.view + 1; view < state.view && missing.size < REQUEST_VIEWS_MAX; view++) {
+    const execution = state.views.get(view)?.execution ?? 'none'
+    const unended = !isNullified(state, view) && (execution === 'none' || execution === 'invalid')
+    const unjustified = view === parentView ? execution === 'none' : view > parentView && !isNullified(state, view)
+    if (unended || unjustified) missing.add(view)
+  }
+  for (const [view, { certificates, execution }] of state.views) {
+    if (missing.size >= REQUEST_VIEWS_MAX) break
+    if (view <= state.finalized.view || !certificates.notarize || execution !== 'none') continue
+    const parent = certificates.notarize.ballot.parentView
+    if (parent > state.finalized.view && !state.views.get(parent)?.certificates.notarize) missing.add(parent)
+  }
+  return [...missing]
+}
+
+/** A block is taken when it was asked for: some certificate or a known descendant names it. */
+export function takeBlock({ state }: Step, block: Block): void {
+  if (!state.blocks.has(block.hash) && wantedBlocks(state).includes(block.hash)) state.blocks.set(block.hash, block)
+}
+
+/** Blocks that some certificate names, directly or as ancestor, and that are not here. */
+function wantedBlocks(state: VoterState): Hex[] {
+  const wanted = new Set<Hex>()
+  const want = (tip: Hex): void => {
+    let hash = tip
+    let block = state.blocks.get(hash)
+    // The finalized block is the floor: everything above it links down to it.
+    while (block !== undefined && block.height > state.finalized.block.height + 1) {
+      hash = block.parentHash
+      block = state.blocks.get(hash)
+    }
+    if (block === undefined) wanted.add(hash)
+  }
+  if (state.finalization && state.finalization.ballot.view > state.finalized.view) want(state.finalization.ballot.blockHash)
+  for (const [view, entry] of state.views) {
+    const { notarize } = entry.certificates
+    if (notarize && view > state.finalized.view && entry.execution === 'none') want(notarize.ballot.blockHash)
+  }
+  return [...wanted].slice(0, REQUEST_BLOCKS_MAX)
+}
+
+export function receiveRequest(current: Step, from: ValidatorIndex, request: Extract<Message, { type: 'request' }>): void {
+  const { state, effects } = current
+  if (!mayAnswer(current, from)) return
+  const send = (message: Message) => effects.push({ type: 'send', to: from, message })
+  const views = request.views.slice(0, REQUEST_VIEWS_MAX)
+  // One finalization settles all views below it.
+  const settled = views.find((view) => view <= state.finalized.view || state.finished)
+  if (settled !== undefined) helpForward(current, from, settled)
+  for (const view of views) if (view > state.finalized.view && !state.finished) helpForward(current, from, view)
+  const elsewhere: Hex[] = []
+  for (const hash of request.blocks.slice(0, REQUEST_BLOCKS_MAX)) {
+    const block = state.blocks.get(hash)
+    if (block) send({ type: 'block', block })
+    else elsewhere.push(hash)
+  }
+  if (elsewhere.length > 0) effects.push({ type: 'serve', to: from, blocks: elsewhere })
+}
+
+/** Somebody who gives up a view that is settled here missed what settled it. */
+export function answerLateNullify(current: Step, from: ValidatorIndex, view: View): void {
+  const { state } = current
+  if (from === state.config.self || (view >= state.view && !state.finished)) return
+  if (mayAnswer(current, from)) helpForward(current, from, view)
+}
+
+function mayAnswer({ state, nowMs }: Step, peer: ValidatorIndex): boolean {
+  const window = state.answered[peer]
+  if (window === undefined) return false
+  if (nowMs >= window.sinceMs + state.config.timeouts.retryMs) {
+    window.sinceMs = nowMs
+    window.count = 0
+  }
+  window.count++
+  return window.count <= ANSWERS_PER_RETRY_MAX
+}
+
+/** Sends what takes a peer past a view: the finalization if the view is settled, else what is known of it. */
+function helpForward(current: Step, to: ValidatorIndex, view: View): void {
+  const { state, effects } = current
+  const send = (certificate: Certificate) => effects.push({ type: 'send', to, message: { type: 'certificate', certificate } })
+  if (view <= state.finalized.view || state.finished) {
+    if (state.finalized.certificate) send(state.finalized.certificate)
+    return
+  }
+  for (const certificate of Object.values(state.views.get(view)?.certificates ?? {})) send(certificate)
+}
