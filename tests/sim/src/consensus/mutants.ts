@@ -58,7 +58,12 @@ const MUTANTS: readonly Mutant[] = [
     to: "entry.execution = 'valid'",
   },
   { name: 'nothing_is_said_again', file: 'rules.ts', from: 'if (nowMs < state.retryAtMs) return', to: 'return' },
-  { name: 'nothing_missing_is_asked_for', file: 'rules.ts', from: 'if (peers.length === 0 || ', to: 'if (peers.length >= 0 || ' },
+  {
+    name: 'nothing_missing_is_asked_for',
+    file: 'catch-up.ts',
+    from: 'if (views.length === 0 && blocks.length === 0) {',
+    to: 'if (views.length >= 0) {',
+  },
   {
     name: 'epochs_have_no_last_block',
     file: 'rules.ts',
