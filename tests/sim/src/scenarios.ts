@@ -14,5 +14,5 @@ export const SCENARIOS: Readonly<Record<string, { readonly seeds: number; readon
     seeds: 15,
     load: async () => (await import('./scenarios/chain-validator.ts')).chainValidatorScenario(),
   },
-  storage: { seeds: 20, load: async () => (await import('./scenarios/storage.ts')).storageScenario() },
+  storage: { seeds: 150, load: async () => (await import('./scenarios/storage.ts')).storageScenario() },
 }
