@@ -1,5 +1,4 @@
 import { connect } from 'node:http2'
-import { connect as connectTls } from 'node:tls'
 
 /** What a caller shows; `cert` and `key` absent: no certificate at all. All PEM. */
 export type Credentials = { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer }
@@ -10,7 +9,7 @@ export type Answer =
   | { readonly kind: 'no connection'; readonly message: string }
 
 const CALL_MS = 10_000
-/** Longer than any real message of these services and no valid protobuf: field 0 does not exist. */
+/** A frame of two bytes that are no protobuf: field number 0 and wire type 7 do not exist. */
 const NO_MESSAGE = Buffer.from([0, 0, 0, 0, 2, 0x07, 0xff])
 
 /**
@@ -56,24 +55,4 @@ export async function callAll(
   } finally {
     session.destroy()
   }
-}
-
-/** What TLS says to a caller that speaks first; the alert of the server's refusal. */
-export function handshake(address: string, credentials: Credentials): Promise<string> {
-  const [host, port] = address.split(':')
-  return new Promise((resolve) => {
-    const socket = connectTls({
-      host: host ?? '',
-      port: Number(port),
-      ALPNProtocols: ['h2'],
-      checkServerIdentity: () => undefined,
-      ...credentials,
-    })
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-    socket.once('end', () => resolve('closed'))
-    socket.once('data', () => {
-      resolve('accepted')
-      socket.destroy()
-    })
-  })
 }
