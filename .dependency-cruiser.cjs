@@ -14,7 +14,7 @@ module.exports = {
       severity: 'error',
       from: { path: `${service}/core/`, pathNot: tests },
       to: {
-        pathNot: ['^services/$1/src/core/', '^packages/(primitives|erasure|consensus)/src'],
+        pathNot: ['^services/$1/src/(core/|limits\\.ts)', '^packages/(primitives|erasure|consensus)/src'],
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { lmdbKv, memoryKv } from '@zerog/adapters'
-import { createChainBackend } from '@zerog/chain'
+import { createChainBackend } from '@zerog/chain/testing'
 import { developmentAccounts } from '@zerog/contracts'
 import { privateKeyToAccount } from 'viem/accounts'
 

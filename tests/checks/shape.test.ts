@@ -21,11 +21,11 @@ function rpcFiles(layer: string): string[] {
 describe.each(services)('services/%s', (service) => {
   const source = join(repositoryRoot, 'services', service, 'src')
 
-  test('has the same entries as every service', () => {
+  test('has the same entries as every service, and at most limits.ts beside them', () => {
     const entries = new Set(readdirSync(source))
     for (const entry of ['core', 'app', 'adapters', 'config.ts', 'module.ts', 'main.ts']) expect([...entries]).toContain(entry)
     const others = [...entries].filter(
-      (entry) => !['core', 'app', 'adapters', 'config.ts', 'module.ts', 'main.ts'].includes(entry),
+      (entry) => !['core', 'app', 'adapters', 'config.ts', 'limits.ts', 'module.ts', 'main.ts'].includes(entry),
     )
     expect(others).toEqual([])
   })

@@ -23,6 +23,10 @@ import { openReplica } from './app/replica.ts'
 import { openValidator } from './app/validator.ts'
 import { type NetworkConfig, rpcConfig, type ValidatorConfig, validatorConfig } from './config.ts'
 
+export { rebuildChain, type StoredChain, verifyStoredChain } from './adapters/maintenance.ts'
+export type { RebuildProgress } from './app/rebuild.ts'
+export type { ChainProblem, ChainVerification } from './app/verify-chain.ts'
+
 /** Makes the blocks. One per network until the voter is there. */
 export const chainValidatorModule = defineModule({
   target: 'chain-validator',

@@ -7,9 +7,9 @@ import { artifacts } from '@zerog/contracts'
 import type { Kv, KvWrite } from '@zerog/ports'
 import { fromHex, type Hex, toHex, ZerogError } from '@zerog/primitives'
 import fc from 'fast-check'
+import { rebuildChain, verifyStoredChain } from '../src/adapters/maintenance.ts'
 import { rpcConfig } from '../src/config.ts'
-import { createChainBackend } from '../src/create-chain-backend.ts'
-import { rebuildChain, verifyStoredChain } from '../src/maintenance.ts'
+import { createChainBackend } from './support/create-chain-backend.ts'
 import { account, GWEI, included, lower, transfer } from './support.ts'
 
 const CONFIG = rpcConfig.parse({ chainOnly: true })

@@ -3,7 +3,7 @@ import { memoryKv } from '@zerog/adapters'
 import { nextBaseFee } from '@zerog/evm'
 import type { Clock } from '@zerog/ports'
 import { fromHex, type Hex } from '@zerog/primitives'
-import { createChainBackend } from '../src/create-chain-backend.ts'
+import { createChainBackend } from './support/create-chain-backend.ts'
 import { account, GWEI, included, lower, transfer } from './support.ts'
 
 /** A clock that stands still until it is moved; timers run when their time comes. */

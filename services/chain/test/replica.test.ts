@@ -9,7 +9,7 @@ import type { ChainBlock } from '../src/app/block-store.ts'
 import { followBlocks } from '../src/app/follow.ts'
 import { answerPending, decodePendingAnswer } from '../src/app/pending-protocol.ts'
 import { openReplica, type ReceivedBlock, type Upstream } from '../src/app/replica.ts'
-import { createChainBackend } from '../src/create-chain-backend.ts'
+import { createChainBackend } from './support/create-chain-backend.ts'
 import { included, transfer } from './support.ts'
 
 type Chain = Awaited<ReturnType<typeof createChainBackend>>

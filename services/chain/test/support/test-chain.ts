@@ -1,5 +1,5 @@
 import type { ChainBackend, DevControls, StoredBlock } from '../../src/app/chain-backend.ts'
-import { type ChainBackendOptions, createChainBackend } from '../../src/create-chain-backend.ts'
+import { type ChainBackendOptions, createChainBackend } from './create-chain-backend.ts'
 
 export type TestChain = ChainBackend & {
   /** Seals what the pool holds, also when it is empty. */

@@ -4,7 +4,7 @@ import { developmentAccounts } from '@zerog/contracts'
 import { createMetrics, silentLogger } from '@zerog/runtime'
 import type { Hex } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { createChainBackend } from '../../create-chain-backend.ts'
+import { createChainBackend } from '../../../test/support/create-chain-backend.ts'
 import { createJsonRpc } from './json-rpc.ts'
 
 let chain: Awaited<ReturnType<typeof createChainBackend>>

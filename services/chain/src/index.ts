@@ -1,6 +1,0 @@
-export type * from './app/chain-backend.ts'
-export type { RebuildProgress } from './app/rebuild.ts'
-export type { ChainProblem, ChainVerification } from './app/verify-chain.ts'
-export { type ChainBackendOptions, createChainBackend } from './create-chain-backend.ts'
-export { rebuildChain, type StoredChain, verifyStoredChain } from './maintenance.ts'
-export { chainRpcModule, chainValidatorModule } from './module.ts'
