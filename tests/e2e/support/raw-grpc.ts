@@ -45,7 +45,10 @@ export async function callAll(
       // A refusal may come as headers alone.
       stream.on('response', read)
       stream.on('trailers', read)
-      stream.on('error', () => clearTimeout(timer))
+      stream.on('error', ({ message }) => {
+        clearTimeout(timer)
+        resolve({ kind: 'no connection', message })
+      })
       stream.resume()
       stream.end(NO_MESSAGE)
     })
