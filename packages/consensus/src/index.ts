@@ -1,3 +1,4 @@
+export { possessionMessage, provePossession, verifyPossession } from './possession.ts'
 export {
   type Bls,
   genesisRandomness,
@@ -5,10 +6,10 @@ export {
   leaderMessage,
   nextRandomness,
   type Sha256,
-  validatorSetHash,
   verifyRandomness,
 } from './randomness.ts'
 export {
+  assembleCertificate,
   type Committee,
   createCommittee,
   isQuorum,
@@ -24,3 +25,4 @@ export { leaderSchedule } from './simplex/schedule.ts'
 export { createVoterState, type Timeouts, type VoterConfig, type VoterState } from './simplex/state.ts'
 export * from './simplex/types.ts'
 export { type Restored, restore, step } from './simplex/voter.ts'
+export { decodeValidatorSet, encodeValidatorSet, validatorSetHash } from './validator-set.ts'

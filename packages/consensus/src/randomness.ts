@@ -16,7 +16,6 @@ export type LeaderSlot = { readonly chainId: bigint; readonly epoch: bigint; rea
 
 const LEADER_DOMAIN = new TextEncoder().encode('zerog/randomness/leader/v1')
 const GENESIS_DOMAIN = new TextEncoder().encode('zerog/randomness/genesis/v1')
-const SET_DOMAIN = new TextEncoder().encode('zerog/validator-set/v1')
 
 /** What the leader of a view signs: domain || chainId u64 || epoch u64 || view u64, integers big-endian. No block content. */
 export function leaderMessage({ chainId, epoch, view }: LeaderSlot): Uint8Array {
@@ -31,12 +30,6 @@ export function genesisRandomness(chainId: bigint, setHash: Uint8Array, sha256: 
 /** r_h = SHA-256(r_(h-1) || leader signature): `prevRandao` of block h. */
 export function nextRandomness(previous: Uint8Array, leaderSignature: Uint8Array, sha256: Sha256): Uint8Array {
   return sha256(concatBytes(previous, leaderSignature))
-}
-
-/** `extraData` of a header: SHA-256(domain || count u32 || (public key 48 || stake u128) of each validator in order). */
-export function validatorSetHash(validators: readonly Validator[], sha256: Sha256): Uint8Array {
-  const members = validators.map(({ publicKey, stake }) => concatBytes(publicKey, bigintToBytes(stake, 16)))
-  return sha256(concatBytes(SET_DOMAIN, bigintToBytes(BigInt(validators.length), 4), ...members))
 }
 
 /** Checks the leader's signature and that `found` follows from it; throws VERIFICATION_FAILED. */

@@ -43,6 +43,7 @@ export function voteMessage(context: VotingContext, ballot: Ballot): Uint8Array 
  */
 export function encodeCertificate(context: VotingContext, certificate: Certificate, validatorCount: number): Uint8Array {
   assert(validatorCount >= 1 && validatorCount <= VALIDATORS_MAX, 'validator count out of range')
+  assert(certificate.signature.length === SIGNATURE_LENGTH, 'an aggregate signature has 96 bytes')
   const bitmap = new Uint8Array(Math.ceil(validatorCount / 8))
   for (const signer of certificate.signers) {
     assert(signer >= 0 && signer < validatorCount, 'signer outside of the validator set')
