@@ -44,4 +44,3 @@ export const storageNodeConfig = z.strictObject({
     'pause between two rounds of reading every stored byte back, ms',
   ),
 })
-export type StorageNodeConfig = z.output<typeof storageNodeConfig>

@@ -2,9 +2,9 @@ import { defineModule } from '@zerog/runtime'
 import { serveStorageNode } from './adapters/grpc/node/serve.ts'
 import { openHashing } from './adapters/hashing.ts'
 import { nodeSeed } from './adapters/identity/node-seed.ts'
+import { receiptSigner } from './adapters/identity/receipt-signer.ts'
 import { runLoop } from './app/gateway/loop.ts'
 import { createStorageNode } from './app/node/storage-node.ts'
-import { receiptSigner } from './app/receipt-signer.ts'
 import { storageNodeConfig } from './config.ts'
 
 /** Keeps segments on its own disk and signs for them. */

@@ -1,4 +1,4 @@
-import type { Hex } from '@zerog/primitives'
+import { concatBytes, fromHex, type Hex } from '@zerog/primitives'
 
 export type Candidate = {
   readonly nodeId: Hex
@@ -17,7 +17,16 @@ export type PlacementRequest = {
   readonly draw: (seed: Uint8Array, nodeId: Hex) => number
 }
 
-const DRAW_RANGE = 2 ** 48
+/** A draw from any hash of at least 6 bytes. */
+export function drawBy(hash: (bytes: Uint8Array) => Uint8Array): PlacementRequest['draw'] {
+  return (seed, nodeId) => {
+    const digest = hash(concatBytes(seed, fromHex(nodeId)))
+    return digest.subarray(0, DRAW_BYTES).reduce((value, byte) => value * 256 + byte, 0)
+  }
+}
+
+const DRAW_BYTES = 6
+const DRAW_RANGE = 2 ** (8 * DRAW_BYTES)
 const GIB = 2 ** 30
 
 /**

@@ -1,6 +1,6 @@
 import type { Clock, Counter, Logger } from '@zerog/ports'
 import { type Hex, SEGMENT_BYTES } from '@zerog/primitives'
-import { chooseNodes } from '../../core/placement.ts'
+import { chooseNodes, type PlacementRequest } from '../../core/placement.ts'
 import { fullMask, maskHas, rangeOf, segmentBit, segmentsOf } from '../../core/ranges.ts'
 import { segmentCountOf } from '../../core/segment-count.ts'
 import { JOB_BATCH_MAX } from '../../limits.ts'
@@ -9,7 +9,6 @@ import type { NodeDirectory } from './directory.ts'
 import type { Finalizer } from './finalize.ts'
 import type { Reader } from './read.ts'
 import type { Recorder } from './recorder.ts'
-import { draw } from './upload.ts'
 
 export type RepairOptions = {
   readonly replicas: number
@@ -25,6 +24,7 @@ export type RepairDeps = {
   readonly finalizer: Finalizer
   readonly clock: Clock
   readonly logger: Logger
+  readonly draw: PlacementRequest['draw']
   readonly repairedBytes: Counter
 }
 
@@ -121,7 +121,7 @@ export function createRepairer(options: RepairOptions, deps: RepairDeps): Repair
       file.sizeBytes,
       segmentsOf(fullMask(segmentCountOf(file.sizeBytes), at.rangeIndex), 0).length * SEGMENT_BYTES,
     )
-    return chooseNodes({ seed: file.root, candidates, replicas: 1, neededBytes, draw })[0]
+    return chooseNodes({ seed: file.root, candidates, replicas: 1, neededBytes, draw: deps.draw })[0]
   }
 
   return {

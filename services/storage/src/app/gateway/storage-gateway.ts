@@ -1,6 +1,7 @@
 import type { Bus, ChainClient, Clock, Leases, Logger, Meter } from '@zerog/ports'
 import { budget, fromHex, type TreeHasher, ZerogError } from '@zerog/primitives'
 import { durablePrefix } from '../../core/durability.ts'
+import { drawBy } from '../../core/placement.ts'
 import { rangeFirst, rangeLength } from '../../core/ranges.ts'
 import type { Receipt } from '../../core/receipt.ts'
 import { segmentCountOf } from '../../core/segment-count.ts'
@@ -87,6 +88,7 @@ export type StorageGateway = {
 export function createStorageGateway(options: StorageGatewayOptions, deps: StorageGatewayDeps): StorageGateway {
   const { repository, clock, logger } = deps
   const directory = nodeDirectory(deps)
+  const draw = drawBy(deps.hasher.keccak256)
   const recorder = createRecorder(repository)
   const finder = fileFinder(options, { repository, nowMs: () => clock.nowMs() })
   const bytes = budget({ max: UPLOAD_BYTES_IN_FLIGHT_MAX, queueMax: UPLOAD_QUEUE_MAX })
@@ -116,6 +118,7 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
     },
   })
   const repairer = createRepairer(options, {
+    draw,
     ...deps,
     directory,
     reader,
@@ -124,6 +127,7 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
     repairedBytes: metrics.repairedBytes,
   })
   const uploader = createUploader(options, {
+    draw,
     ...deps,
     directory,
     finder,

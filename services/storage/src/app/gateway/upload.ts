@@ -1,8 +1,7 @@
-import { hash } from 'node:crypto'
 import type { Logger } from '@zerog/ports'
-import { type Budget, concatBytes, fromHex, type Hex, SEGMENT_BYTES, ZerogError } from '@zerog/primitives'
+import { type Budget, concatBytes, type Hex, SEGMENT_BYTES, ZerogError } from '@zerog/primitives'
 import { quorumOf } from '../../core/durability.ts'
-import { chooseNodes } from '../../core/placement.ts'
+import { chooseNodes, type PlacementRequest } from '../../core/placement.ts'
 import { fullMask, rangeLength, rangeOf, segmentBit } from '../../core/ranges.ts'
 import { segmentCountOf } from '../../core/segment-count.ts'
 import { CACHE_ENTRIES_MAX } from '../../limits.ts'
@@ -26,6 +25,7 @@ export type UploadDeps = {
   readonly recorder: Recorder
   readonly bytes: Budget
   readonly check: SegmentChecker
+  readonly draw: PlacementRequest['draw']
   readonly logger: Logger
   /** A range of a file became whole on some node. */
   readonly onRangeStored: (fileId: bigint) => void
@@ -74,7 +74,7 @@ export function createUploader(options: UploadOptions, deps: UploadDeps): Upload
         seed,
         replicas: count,
         neededBytes: Math.min(neededBytes, file.sizeBytes),
-        draw,
+        draw: deps.draw,
         candidates: directory
           .all()
           .filter((node) => node.reachable === reachable)
@@ -185,12 +185,6 @@ function collectAcknowledgements(work: readonly Promise<Hex>[]) {
     /** Those that came later. */
     rest: all.then(() => done.slice(taken)),
   }
-}
-
-/** 48 uniform bits of seed and node. */
-export function draw(seed: Uint8Array, nodeId: Hex): number {
-  const digest = hash('sha256', concatBytes(seed, fromHex(nodeId)), 'hex')
-  return Number.parseInt(digest.slice(0, 12), 16)
 }
 
 function quorumFailed(needed: number, failures: readonly unknown[]): ZerogError {
