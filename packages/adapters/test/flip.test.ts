@@ -5,13 +5,13 @@ import { ZerogError } from '@zerog/primitives'
 import { segmentBlobStore } from '../src/blob-store/embedded.ts'
 import { lmdbKv } from '../src/kv/embedded.ts'
 import { temporaryFolder } from '../src/testing.ts'
-import { rowKey, rowValue } from './children/rows.ts'
+import { mixedValue, rowKey, rowValue } from './children/rows.ts'
 import { type Child, seededNumbers, startChild } from './children.ts'
 
 /** `npm run test:long` sets 1,000. */
 const FLIPS = Number(process.env.ZEROG_FLIPS ?? 150)
 const LIMIT_MS = 30_000 + FLIPS * 300
-const ROWS = 300
+const ROWS = 2000
 
 let folder: ReturnType<typeof temporaryFolder>
 beforeAll(() => {
@@ -51,10 +51,10 @@ test(
     // Some churn, so that the file has free pages and a free list.
     for (let round = 0; round < 4; round++) {
       for (let n = round; n < ROWS; n += 1 + round)
-        kv.write([{ table: 'rows', key: rowKey(n), value: rowValue(n + (round < 3 ? 1 : 0), 3000) }])
+        kv.write([{ table: 'rows', key: rowKey(n), value: mixedValue(n + (round < 3 ? 1 : 0)) }])
       await kv.flush()
     }
-    for (let n = 0; n < ROWS; n++) kv.write([{ table: 'rows', key: rowKey(n), value: rowValue(n, 3000) }])
+    for (let n = 0; n < ROWS; n++) kv.write([{ table: 'rows', key: rowKey(n), value: mixedValue(n) }])
     await kv.close()
 
     const copy = join(folder.path, 'kv-copy')

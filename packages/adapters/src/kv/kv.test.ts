@@ -107,6 +107,21 @@ describe('lmdb store', () => {
     await kv.close()
   })
 
+  test('a damaged key refuses the store, because the right one would be missing without a word', async () => {
+    const kv = lmdbKv({ path: folder.path })
+    kv.write([
+      { table: 'accounts', key: bytesOf('alice'), value: bytesOf('1') },
+      { table: 'accounts', key: bytesOf('carol'), value: bytesOf('2') },
+    ])
+    await kv.close()
+    const file = join(folder.path, 'data.mdb')
+    // Still in order: alice, barol.
+    writeFileSync(file, Buffer.from(readFileSync(file).toString('latin1').replaceAll('carol', 'barol'), 'latin1'))
+    expect(() => lmdbKv({ path: folder.path })).toThrow(
+      expect.objectContaining({ reason: 'DATA_FOLDER_DAMAGED', message: expect.stringContaining('the key of a record') }),
+    )
+  })
+
   test('verification of any damaged file ends with a verdict, never with an exception', async () => {
     const kv = lmdbKv({ path: folder.path })
     for (let n = 0; n < 300; n++) kv.write([{ table: 't', key: row(n), value: new Uint8Array((n * 53) % 6000).fill(n) }])

@@ -2,12 +2,15 @@ import { crc32 } from 'node:zlib'
 import { assertKey, assertTable } from './rules.ts'
 
 /**
- * A record of the store is keyed by `table 0x00 key` and holds `crc32(stored key, value)` big-endian in 4 bytes, then the value.
+ * A record of the store is keyed by `table 0x00 key` and holds, big-endian in 4 bytes each, `crc32(stored key)` and
+ * `crc32(stored key, value)`, then the value. The second one proves the record; it covers the key, so a record that turns up under
+ * another key is damaged, too. When it fails, the first one tells whether the value was damaged or the key: then the
+ * right key is missing from the tree, and nobody who asks for it would notice.
+ *
  * CRC-32 finds every damage that lies within 32 neighbouring bits, and any other with odds of 1 to 4,294,967,296 against it.
- * The key is part of it, so a record that turns up under another key is damaged too. It is no protection against an adversary
- * who can write the disk: what must hold against one carries its own hash (state root, file root).
+ * It is no protection against an adversary who can write the disk: what must hold against one carries its own hash (state root, file root).
  */
-export const CHECKSUM_BYTES = 4
+const CHECKSUM_BYTES = 8
 
 const prefixes = new Map<string, Uint8Array>()
 
@@ -43,18 +46,28 @@ export function splitStoredKey(stored: Uint8Array): { readonly table: string; re
 
 export function encodeRecord(stored: Uint8Array, value: Uint8Array): Buffer {
   const record = Buffer.allocUnsafe(CHECKSUM_BYTES + value.length)
+  const keyChecksum = crc32(stored)
+  record.writeUInt32BE(keyChecksum, 0)
+  record.writeUInt32BE(crc32(value, keyChecksum), 4)
   record.set(value, CHECKSUM_BYTES)
-  record.writeUInt32BE(crc32(value, crc32(stored)), 0)
   return record
 }
 
 /** The value in memory of its own, or undefined if the record is damaged. */
 export function decodeRecord(stored: Uint8Array, record: Uint8Array): Uint8Array | undefined {
   if (record.length < CHECKSUM_BYTES) return undefined
-  const expected = new DataView(record.buffer, record.byteOffset).getUint32(0)
   const value = record.subarray(CHECKSUM_BYTES)
-  // Uint8Array.from, not slice: the slice of a Buffer would share its memory.
-  return crc32(value, crc32(stored)) === expected ? new Uint8Array(value) : undefined
+  // A new Uint8Array, not slice: the slice of a Buffer would share its memory.
+  return crc32(value, crc32(stored)) === checksumAt(record, 4) ? new Uint8Array(value) : undefined
+}
+
+/** Of a damaged record: whether at least its key is the one that was written. */
+export function keyIsSound(stored: Uint8Array, record: Uint8Array): boolean {
+  return record.length >= CHECKSUM_BYTES && crc32(stored) === checksumAt(record, 0)
+}
+
+function checksumAt(record: Uint8Array, offset: number): number {
+  return new DataView(record.buffer, record.byteOffset).getUint32(offset)
 }
 
 function join(prefix: Uint8Array, key: Uint8Array): Buffer {

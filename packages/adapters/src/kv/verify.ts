@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { toHex } from '@zerog/primitives'
 import { PAGE_BYTES } from './lmdb.ts'
-import { decodeRecord, splitStoredKey } from './record.ts'
+import { decodeRecord, keyIsSound, splitStoredKey } from './record.ts'
 import { SEQUENCE_KEY } from './seal.ts'
 
 export type KvDamage = {
@@ -73,7 +73,7 @@ class Walk {
       this.#claim(1)
       const mainCount = this.#walkTree(meta.main, 'records', (stored, record) => {
         recordCount++
-        if (decodeRecord(stored, record) === undefined) this.#noteRecord(stored)
+        if (decodeRecord(stored, record) === undefined) this.#noteRecord(stored, record)
       })
       require_(mainCount === meta.main.entries, `it holds ${mainCount} records where its root page says ${meta.main.entries}`)
       const freeCount = this.#walkTree(meta.free, 'free pages', (_key, list) => this.#claimFree(list))
@@ -85,7 +85,8 @@ class Walk {
     return { recordCount, damage: this.#damage }
   }
 
-  #noteRecord(stored: Buffer) {
+  #noteRecord(stored: Buffer, record: Buffer) {
+    require_(keyIsSound(stored, record), `the key of a record is damaged (now ${toHex(stored)}), so another one is missing`)
     require_(!stored.equals(SEQUENCE_KEY), 'its commit counter is damaged')
     this.#damage.push({ ...splitStoredKey(stored), problem: `the checksum of record ${toHex(stored)} is wrong` })
   }

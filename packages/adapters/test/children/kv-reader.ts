@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { lmdbKv } from '../../src/kv/embedded.ts'
-import { rowKey, rowValue } from './rows.ts'
+import { mixedValue, rowKey } from './rows.ts'
 
 /**
  * For each line `<folder> <rows>` on standard input: opens the store, reads all rows by key and by range, writes more and reads
@@ -26,7 +26,7 @@ async function judge(path: string, rows: number): Promise<Verdict> {
     const corrupt = readAll(kv, rows)
     if (corrupt instanceof Error) return { verdict: 'WRONG', detail: corrupt.message }
     // Space that is wrongly taken for free would be written over now.
-    for (let n = rows; n < rows + 200; n++) kv.write([{ table: 'rows', key: rowKey(n), value: rowValue(n, 3000) }])
+    for (let n = rows; n < rows + 200; n++) kv.write([{ table: 'rows', key: rowKey(n), value: mixedValue(n) }])
     await kv.flush()
     const again = readAll(kv, rows + 200)
     if (again instanceof Error) return { verdict: 'WRONG', detail: `after writing: ${again.message}` }
@@ -48,7 +48,7 @@ function readAll(kv: ReturnType<typeof lmdbKv>, rows: number): Set<number> | Err
     try {
       const value = kv.get('rows', rowKey(n))
       if (value === undefined) return new Error(`row ${n} is gone`)
-      if (Buffer.compare(value, rowValue(n, 3000)) !== 0) return new Error(`row ${n} has other bytes`)
+      if (Buffer.compare(value, mixedValue(n)) !== 0) return new Error(`row ${n} has other bytes`)
     } catch (error) {
       if (reasonOf(error) !== 'RECORD_CORRUPT') throw error
       corrupt.add(n)

@@ -18,3 +18,8 @@ export function rowValue(n: number, sizeMax: number): Uint8Array {
   const size = 1 + (crc32(rowKey(n)) % sizeMax)
   return new Uint8Array(size).map((_, index) => (index * 7 + n * 31 + (index >> 8)) & 255)
 }
+
+/** Mostly small, so that much of a store is structure; every tenth is larger than a page. */
+export function mixedValue(n: number): Uint8Array {
+  return rowValue(n, n % 10 === 0 ? 6000 : 80)
+}
