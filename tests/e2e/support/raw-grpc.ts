@@ -28,14 +28,14 @@ export async function callAll(
     session.once('error', (error) => resolve({ kind: 'no connection', message: error.message }))
     session.once('close', () => resolve({ kind: 'no connection', message: 'the connection was closed' }))
   })
+  const { promise: late, resolve: giveUp } = Promise.withResolvers<Answer>()
+  const timer = setTimeout(() => giveUp({ kind: 'status', code: 4, message: 'no answer' }), CALL_MS)
   const call = (path: string): Promise<Answer> =>
     new Promise((resolve) => {
       const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' }
       const stream = session.request(headers)
-      const timer = setTimeout(() => resolve({ kind: 'status', code: 4, message: 'no answer' }), CALL_MS)
       const read = (found: Record<string, unknown>) => {
         if (found['grpc-status'] === undefined) return
-        clearTimeout(timer)
         resolve({
           kind: 'status',
           code: Number(found['grpc-status']),
@@ -45,17 +45,15 @@ export async function callAll(
       // A refusal may come as headers alone.
       stream.on('response', read)
       stream.on('trailers', read)
-      stream.on('error', ({ message }) => {
-        clearTimeout(timer)
-        resolve({ kind: 'no connection', message })
-      })
+      stream.on('error', ({ message }) => resolve({ kind: 'no connection', message }))
       stream.resume()
       stream.end(NO_MESSAGE)
     })
   try {
-    const answers = await Promise.all(paths.map(async (path) => [path, await Promise.race([call(path), failed])] as const))
+    const answers = await Promise.all(paths.map(async (path) => [path, await Promise.race([call(path), failed, late])] as const))
     return new Map(answers)
   } finally {
+    clearTimeout(timer)
     session.destroy()
   }
 }
