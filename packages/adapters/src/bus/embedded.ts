@@ -31,7 +31,7 @@ export async function postgresBus({ url, clock = systemClock, logger }: Postgres
   const common = { url, clock, ...(logger === undefined ? {} : { logger }) }
   const sql = postgresSql({ ...common, applicationName: 'zerog-bus', connectionsMax: 2 })
   // Claims and acknowledgements may be lost in a crash: the message is delivered again. So they do not wait for the disk.
-  const lazySql = postgresSql({ ...common, applicationName: 'zerog-bus', connectionsMax: 4, synchronousCommit: false })
+  const lazySql = postgresSql({ ...common, applicationName: 'zerog-bus', connectionsMax: 3, synchronousCommit: false })
   const wakeUps = new WakeUps(url, BUS_SCHEMA, logger)
   try {
     await sql.migrate({ schema: BUS_SCHEMA, migrations: BUS_MIGRATIONS })

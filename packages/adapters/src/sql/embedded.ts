@@ -204,7 +204,8 @@ function settings(port: number, major: number): string[] {
     port,
     unix_socket_directories: '',
     shared_buffers: '32MB',
-    max_connections: 100,
+    // A dozen processes with a pool of ten and a bus each; an idle slot costs a few kilobytes.
+    max_connections: 200,
     max_wal_size: '256MB',
     // One server, no replicas.
     wal_level: 'minimal',
