@@ -58,7 +58,7 @@ module.exports = {
       comment: 'the command starts services through the public entry of their packages, nothing else',
       severity: 'error',
       from: { path: '^packages/', pathNot: tests },
-      to: { path: service, pathNot: '^services/[^/]+/src/(module|index)\\.ts$' },
+      to: { path: service, pathNot: '^services/[^/]+/src/module\\.ts$' },
     },
     {
       name: 'only-the-command-knows-services',

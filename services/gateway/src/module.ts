@@ -6,6 +6,7 @@ import { createHttpServer } from './adapters/http/server.ts'
 import { registerStatus } from './adapters/http/status.ts'
 import { registerStorage, type StorageFaces } from './adapters/http/storage/register.ts'
 import { serveWebSockets } from './adapters/http/web-socket.ts'
+import { ZEROG_VERSION } from './adapters/version.ts'
 import { createAdmission } from './app/admission.ts'
 import { type ChainInstances, createChainInstances } from './app/chain-instances.ts'
 import { createForward } from './app/forward.ts'
@@ -13,7 +14,6 @@ import { createHeights, unstampedHeights } from './app/heights.ts'
 import { chainStatus, gatewayStatus, type LayerStatus } from './app/status.ts'
 import { type GatewayConfig, gatewayConfig } from './config.ts'
 import { LIMITS } from './limits.ts'
-import { ZEROG_VERSION } from './version.ts'
 
 /** The one public door of an installation. */
 export const gatewayModule = defineModule({

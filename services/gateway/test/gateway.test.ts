@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { ZerogError } from '@zerog/primitives'
 import { type TestContext, testContext, testWorld } from '@zerog/runtime/testing'
 import { WebSocket } from 'ws'
-import { gatewayModule } from '../src/index.ts'
+import { gatewayModule } from '../src/module.ts'
 import { type ChainStandIn, chainStandIn } from './chain-stand-in.ts'
 
 let open: TestContext<unknown>[] = []

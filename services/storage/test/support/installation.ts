@@ -6,8 +6,7 @@ import { type TestContext, type TestWorld, testContext, testWorld } from '@zerog
 import { encodeSegment } from '../../src/adapters/grpc/segment-codec.ts'
 import { memoryRepository } from '../../src/adapters/sql/memory-repository.ts'
 import type { StorageRepository } from '../../src/app/repository.ts'
-import { defineStorageGateway } from '../../src/storage-gateway-module.ts'
-import { storageNodeModule } from '../../src/storage-node-module.ts'
+import { defineStorageGateway, storageNodeModule } from '../../src/module.ts'
 import { type FlowChain, flowChain } from './flow-chain.ts'
 
 /** Storage nodes and a gateway over the in-process channel, on memory ports that outlive the modules. */

@@ -1,1 +1,0 @@
-export { storageGatewayModule, storageNodeModule } from './module.ts'
