@@ -1,8 +1,5 @@
 import type {
-  Account,
-  AccountProof,
   BlockEnvironment,
-  CallFrame,
   ExecutedBlock,
   Executor,
   Header,
@@ -12,7 +9,7 @@ import type {
 } from '@zerog/evm'
 import type { Hex } from '@zerog/primitives'
 
-export type { Account, AccountProof, CallFrame, Header, Log, Receipt, Transaction }
+export type { Header, Log, Receipt, Transaction }
 
 /** A block as stored: `latest` = `safe` = `finalized`, only finalized blocks are ever visible. */
 export type StoredBlock = ExecutedBlock & {
