@@ -1,12 +1,4 @@
-import type {
-  BlockEnvironment,
-  ExecutedBlock,
-  Executor,
-  Header,
-  Log,
-  Receipt,
-  Transaction,
-} from '@zerog/evm'
+import type { BlockEnvironment, ExecutedBlock, Executor, Header, Log, Receipt, Transaction } from '@zerog/evm'
 import type { Hex } from '@zerog/primitives'
 
 export type { Header, Log, Receipt, Transaction }
