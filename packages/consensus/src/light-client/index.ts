@@ -1,0 +1,13 @@
+export { decodeValidatorSet, encodeValidatorSet } from '../validator-set.ts'
+export { type LightHeader, readHeader } from './header.ts'
+export {
+  advance,
+  epochOf,
+  type FinalityProof,
+  type LightClientDeps,
+  type LightClientNetwork,
+  type TrustedState,
+  trustBlock,
+  verifyFinality,
+} from './light-client.ts'
+export { type ProofResponse, type ProvenAccount, verifyAccount, verifyProofResponse, verifyStorage } from './state-proof.ts'
