@@ -1,20 +1,30 @@
 /** A `0x`-prefixed lower-case hexadecimal string, the form in which bytes are printed everywhere. */
 export type Hex = `0x${string}`
 
-const HEX_PATTERN = /^0x([0-9a-fA-F]{2})*$/
+// Length and digits are checked apart: pairs as a repeated group overflow the stack on texts of some megabytes.
+const HEX_PATTERN = /^0x[0-9a-fA-F]*$/
+
+/** Newer engines convert natively; `Buffer` (Node) and plain code serve the others. */
+type Native = { toHex?: () => string }
+type NativeStatic = { fromHex?: (digits: string) => Uint8Array<ArrayBuffer> }
 
 /** `0x` + two lower-case digits per byte. */
 export function toHex(bytes: Uint8Array): Hex {
-  // Browsers have no Buffer; where it is, it is the fastest.
-  if (globalThis.Buffer === undefined) return Array.from(bytes).reduce<Hex>((text, byte) => `${text}${DIGITS[byte]}`, '0x')
-  return `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`
+  const native = (bytes as Native).toHex
+  if (native !== undefined) return `0x${native.call(bytes)}`
+  if (globalThis.Buffer !== undefined) {
+    return `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}`
+  }
+  let digits = ''
+  for (const byte of bytes) digits += BYTE_DIGITS[byte]
+  return `0x${digits}`
 }
 
-const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const BYTE_DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 /** Whether `text` is `0x` and an even number of hexadecimal digits (and, if given, exactly `length` bytes). */
 export function isHex(text: string, length?: number): text is Hex {
-  return (length === undefined || text.length === 2 + 2 * length) && HEX_PATTERN.test(text)
+  return (length === undefined ? text.length % 2 === 0 : text.length === 2 + 2 * length) && HEX_PATTERN.test(text)
 }
 
 /** Bytes of a `0x…` string. Throws `RangeError` on any other text or, if given, another length in bytes. */
@@ -22,11 +32,19 @@ export function fromHex(text: string, length?: number): Uint8Array {
   if (!isHex(text, length)) {
     throw new RangeError(`expected 0x and ${length === undefined ? 'an even number of' : 2 * length} hexadecimal digits`)
   }
-  if (globalThis.Buffer === undefined)
-    return Uint8Array.from({ length: text.length / 2 - 1 }, (_, index) =>
-      Number.parseInt(text.slice(2 * index + 2, 2 * index + 4), 16),
-    )
-  return new Uint8Array(Buffer.from(text.slice(2), 'hex'))
+  const native = (Uint8Array as NativeStatic).fromHex
+  if (native !== undefined) return native.call(Uint8Array, text.slice(2))
+  if (globalThis.Buffer !== undefined) return new Uint8Array(Buffer.from(text.slice(2), 'hex'))
+  const bytes = new Uint8Array(text.length / 2 - 1)
+  for (let index = 0; index < bytes.length; index++) {
+    bytes[index] = (digit(text.charCodeAt(2 * index + 2)) << 4) | digit(text.charCodeAt(2 * index + 3))
+  }
+  return bytes
+}
+
+/** 0 to 15 of a character code that is known to be a hexadecimal digit. */
+function digit(code: number): number {
+  return code < 0x3a ? code - 0x30 : (code | 0x20) - 0x57
 }
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
