@@ -1,7 +1,7 @@
 import { run, type TargetRequest } from '@zerog/runtime'
 import { parseInteger } from '../commands/values.ts'
 import type { ActionContext } from '../program.ts'
-import { loadModules, parseTargets } from './modules.ts'
+import { loadModules, parseTargets, TARGETS } from './modules.ts'
 import { targetEnv } from './settings.ts'
 
 /** `zerog run --target=…`: what a pod and a child of the launcher run. Resolves with the exit code after an orderly stop. */
@@ -15,6 +15,7 @@ export async function runTargets(
   const running = await run({
     modules: await loadModules(targets),
     targets: targets.map((target): TargetRequest => ({ target, instance })),
+    knownTargets: TARGETS,
     shape: postgresPerProcess ? 'embedded' : 'cluster',
     env: targetEnv(context.env),
     ...(options.configFile === undefined ? {} : { configFile: options.configFile }),

@@ -146,7 +146,13 @@ function errorOf(error: ServiceError, call: OutgoingCall, target: string, addres
   if (error.code === 8 && error.details.includes('larger than max')) {
     return new ZerogError('LIMIT_EXCEEDED', { message: `${target}: ${error.details}`, cause: error })
   }
-  return errorOfCode(error.code, `${target} at ${address}: ${error.details}`, error)
+  return errorOfCode(error.code, `${target} at ${address}: ${plainDetails(error.details)}`, error)
+}
+
+/** grpc-js wraps what the socket said in its own bookkeeping; people need the innermost sentence. */
+function plainDetails(details: string): string {
+  const innermost = /Last error: (?:Error: )?((?!.*Last error: ).*?)\.? Resolution note:/s.exec(details)?.[1]
+  return innermost === undefined || innermost === '' ? details : `no connection: ${innermost}`
 }
 
 function isFailing(client: Client): boolean {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -151,6 +151,16 @@ describe('running targets', () => {
       'the log is cut; run: zerog chain rebuild',
     )
     expect(events).toEqual(['start a', 'start b', 'drain a', 'stop a'])
+  })
+
+  test('reads a file that has sections of targets which run elsewhere', async () => {
+    const configFile = join(dir, 'zerog.yaml')
+    await writeFile(configFile, 'common: { network: here }\na: { value: 7 }\nb: { value: 8 }\n')
+    const values: number[] = []
+    const a = recorder('a', [], [], { onStart: ({ config }) => void values.push(config.value) })
+    await expect(start({ modules: [a], configFile })).rejects.toThrow('section "b" is no target')
+    await start({ modules: [a], configFile, knownTargets: ['a', 'b'] })
+    expect(values).toEqual([7])
   })
 
   test('a fatal error stops everything and gives code 1', async () => {

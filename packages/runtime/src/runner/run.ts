@@ -26,6 +26,8 @@ export type RunOptions = {
   readonly modules: readonly ServiceModule<any>[]
   /** Names, `all`, or single replicas with settings of the launcher. */
   readonly targets: readonly (string | TargetRequest)[]
+  /** Names of targets whose modules are not loaded here, so that their sections of a shared file are not taken for mistakes. */
+  readonly knownTargets?: readonly string[]
   readonly shape: Shape
   readonly env?: Environment
   /** YAML with the sections `common` and one per target. */
@@ -80,7 +82,7 @@ export async function run(options: RunOptions): Promise<Running> {
   const env = options.env ?? process.env
   const clock = systemClock
   const random = cryptoRandom
-  const names = options.modules.map(({ target }) => target)
+  const names = [...new Set([...options.modules.map(({ target }) => target), ...(options.knownTargets ?? [])])]
   const planned = orderTargets(options.modules, options.targets).map(({ module, request }) => {
     const { base, module: config } = loadConfig({
       target: module.target,

@@ -145,6 +145,7 @@ export function createTarget(
       if (peers === undefined || peers.instances(dependency) === 0) continue
       const health = rpc.client(HealthDefinition, dependency)
       const endsMs = clock.monotonicMs() + base.dependencyTimeoutMs
+      let told = false
       for (let pauseMs = DEPENDENCY_POLL_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, DEPENDENCY_POLL_MAX_MS)) {
         const problem = await health.check({ service: '' }, { timeoutMs: 2_000, retriesMax: 0, signal: deps.stopping }).then(
           ({ status }) =>
@@ -152,6 +153,8 @@ export function createTarget(
           (error: unknown) => error,
         )
         if (problem === undefined) break
+        if (!told) logger.info('dependency_awaited', { target, dependency, timeoutMs: base.dependencyTimeoutMs })
+        told = true
         if (deps.stopping.aborted || clock.monotonicMs() + pauseMs > endsMs) throw dependencyMissing(dependency, problem)
         await clock.sleep(pauseMs, deps.stopping)
       }

@@ -34,7 +34,7 @@ export async function readIdentity(options: {
 }): Promise<LoadedIdentity> {
   const { dir, target, network, nowMs = Date.now() } = options
   const { caPath, certPath, keyPath } = tlsFiles(dir, target)
-  const remedy = `run: zerog certs issue ${target} --dir ${dir}`
+  const remedy = `run: zerog certs issue ${target} --dir ${dir} --name ${network}`
   const refuse = (problem: string, cause?: unknown) =>
     new ZerogError('CONFIG_INVALID', { message: `${problem}; ${remedy}`, cause })
   const read = async (path: string) => {
