@@ -7,6 +7,7 @@ import { addHelpCommands } from './commands/help.ts'
 import { addStorageCommands } from './commands/storage.ts'
 import { type CliHost, colorWanted } from './host.ts'
 import type { Output, OutputOptions, Result } from './output/output.ts'
+import { ownVersion } from './settings/own-version.ts'
 import { type GlobalFlags, resolveSettings, type Settings } from './settings/settings.ts'
 
 /** What an action gets besides its arguments. */
@@ -73,6 +74,7 @@ export function createProgram(deps: ProgramHost): { readonly command: Command; r
 function rootCommand(host: CliHost): Command {
   return new Command('zerog')
     .description('chain, storage and the devnet of zerog in one command')
+    .version(ownVersion(), '-V, --version', 'print the version; `zerog version` says more')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .configureOutput({ writeOut: (text) => host.streams.out.write(text), writeErr: (text) => host.streams.err.write(text) })
     .option('--network <name>', 'network to talk to (env ZEROG_NETWORK; default devnet)')

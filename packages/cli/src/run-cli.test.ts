@@ -59,6 +59,14 @@ describe('usage', () => {
       code: EXIT.usage,
       err: expect.stringContaining('--storage-nodes'),
     })
+    expect(await zerog(['up', '--port', 'abc'])).toMatchObject({
+      code: EXIT.usage,
+      err: expect.stringContaining('--port abc: expected a port from 0 to 65535'),
+    })
+    expect(await zerog(['chain', 'logs', '--from', '5', '--to', '1'])).toMatchObject({
+      code: EXIT.usage,
+      err: expect.stringContaining('--from 5 is above --to 1'),
+    })
     expect(await zerog(['chain', 'balance', 'nobody'])).toMatchObject({
       code: EXIT.usage,
       err: expect.stringContaining('40 hexadecimal digits'),
@@ -74,6 +82,7 @@ describe('output', () => {
   test('version has a document and a line', async () => {
     expect((await zerog(['version', '--json'])).json()).toMatchObject({ v: 1, ok: true, data: { node: process.versions.node } })
     expect((await zerog(['version'])).out).toMatch(/^zerog \d/)
+    expect(await zerog(['--version'])).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), err: '' })
   })
   test('nothing is coloured without a terminal', async () => {
     const { err } = await zerog(['storage', 'root', '/nowhere'])
@@ -97,6 +106,24 @@ describe('output', () => {
 test('explain prints the page of a reason and finds near ones', async () => {
   expect((await zerog(['explain', 'port_in_use'])).out).toContain('PORT_IN_USE')
   expect(await zerog(['explain', 'PORT'])).toMatchObject({ code: EXIT.notFound, err: expect.stringContaining('PORT_IN_USE') })
+})
+
+test('explain lists every reason when it is asked for one that does not exist', async () => {
+  expect(await zerog(['explain', 'XYZ'])).toMatchObject({ code: EXIT.notFound, err: expect.stringContaining('RATE_LIMITED') })
+})
+
+test('a validator key is made once, for its owner only, and its public key is printed again', async () => {
+  const file = join(home, 'keys', 'validator.bls')
+  const made = (await zerog(['chain', 'validator-key', file, '--json'])).json().data
+  expect(made).toMatchObject({ created: true, publicKey: expect.stringMatching(/^0x[0-9a-f]{96}$/) })
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+  const again = (await zerog(['chain', 'validator-key', file, '--json'])).json().data
+  expect(again).toEqual({ ...made, created: false })
+  await writeFile(file, 'something else')
+  expect(await zerog(['chain', 'validator-key', file])).toMatchObject({
+    code: EXIT.usage,
+    err: expect.stringContaining('holds no BLS secret key'),
+  })
 })
 
 test('explain tells a config field', async () => {

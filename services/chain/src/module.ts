@@ -24,6 +24,7 @@ import { openValidator } from './app/validator.ts'
 import { type NetworkConfig, rpcConfig, type ValidatorConfig, validatorConfig } from './config.ts'
 
 export { rebuildChain, type StoredChain, verifyStoredChain } from './adapters/maintenance.ts'
+export { newValidatorKey, validatorPublicKey } from './adapters/validator-key.ts'
 export type { RebuildProgress } from './app/rebuild.ts'
 export type { ChainProblem, ChainVerification } from './app/verify-chain.ts'
 
@@ -161,7 +162,8 @@ function headCheck(backend: ChainBackend): { readonly name: string; readonly ok:
 function secretKeyOf({ config, network }: ModuleContext<ValidatorConfig>, described: Network): Uint8Array {
   if (config.validatorKey === null && !network.development) {
     throw new ZerogError('CONFIG_INVALID', {
-      message: 'validatorKey must be given on this network: the development key is public',
+      message:
+        'validatorKey must be given on this network, because the development key is public; zerog chain validator-key makes one',
       metadata: { field: 'validatorKey' },
     })
   }

@@ -1,9 +1,11 @@
+import { ZerogError } from '@zerog/primitives'
 import type { Command } from 'commander'
 import type { Hex } from 'viem'
 import { table } from '../output/output.ts'
 import { createProgress } from '../output/progress.ts'
 import type { Act } from '../program.ts'
 import { readingClient, signingClient } from './client.ts'
+import { addValidatorKey } from './validator-key.ts'
 import { formatAmount, parseAddress, parseAmount, parseBlockId, parseBytes, parseHash, parseHeight } from './values.ts'
 
 export function addChainCommands(program: Command, act: Act): void {
@@ -61,6 +63,7 @@ export function addChainCommands(program: Command, act: Act): void {
 
   addCallCommands(chain, act)
   addRebuild(chain, act)
+  addValidatorKey(chain, act)
 }
 
 function addCallCommands(chain: Command, act: Act): void {
@@ -89,7 +92,6 @@ function addCallCommands(chain: Command, act: Act): void {
     .action(
       act(async (context, to: string | undefined, options: SendFlags) => {
         if ((to === undefined) !== (options.create === true)) {
-          const { ZerogError } = await import('@zerog/primitives')
           throw new ZerogError('INVALID_ARGUMENT', { message: 'give a receiver, or --create to deploy a contract, but not both' })
         }
         return send(context, to, options)
@@ -104,9 +106,15 @@ function addCallCommands(chain: Command, act: Act): void {
     .description('event logs of finalized blocks')
     .action(
       act(async (context, options: { address?: string; from: string; to: string }) => {
+        const fromHeight = parseHeight(options.from)
+        const toHeight = options.to === 'latest' ? options.to : parseHeight(options.to)
+        if (toHeight !== 'latest' && fromHeight > toHeight) {
+          const message = `--from ${fromHeight} is above --to ${toHeight}: the first block comes first`
+          throw new ZerogError('INVALID_ARGUMENT', { message })
+        }
         const logs = await (await readingClient(context)).chain.logs({
-          fromHeight: parseHeight(options.from),
-          toHeight: options.to === 'latest' ? 'latest' : parseHeight(options.to),
+          fromHeight,
+          toHeight,
           ...(options.address === undefined ? {} : { address: await parseAddress(context, options.address) }),
         })
         const rows = logs.map((log) => [

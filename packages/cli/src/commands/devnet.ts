@@ -143,10 +143,13 @@ async function status(context: ActionContext) {
       `${one.target}/${one.instance}`,
       one.ok ? 'ok' : 'down',
       one.height ?? '-',
-      one.problem ?? '',
+      one.problem ?? (one.ok ? '' : state.detail),
     ]),
   )
-  const text = `chain ${report.chainId}, height ${report.height}, version ${report.version}, ${report.ready ? 'ready' : 'NOT READY'}\n${table(['layer', 'instance', 'state', 'height', ''], rows)}`
-  if (!report.ready) context.exitWith(EXIT.temporary)
+  const lacking = Object.entries(report.layers).flatMap(([layer, state]: [string, any]) => (state.ready ? [] : [layer]))
+  const ready = lacking.length === 0 ? 'ready' : `NOT READY: ${lacking.join(', ')}`
+  const head = `chain ${report.chainId}, height ${report.height}, version ${report.version}, ${ready}`
+  const text = `${head}\n${table(['layer', 'instance', 'state', 'height', ''], rows)}`
+  if (lacking.length > 0) context.exitWith(EXIT.temporary)
   return { data: { ...report, ...services, endpointsFile: join(settings.dataDir, 'endpoints.json') }, text }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { REASONS, type Reason, ZerogError } from '@zerog/primitives'
 import type { Command } from 'commander'
 import type { Act } from '../program.ts'
+import { ownVersion } from '../settings/own-version.ts'
 import { REPOSITORY_ROOT } from '../settings/paths.ts'
 
 export function addHelpCommands(program: Command, act: Act): void {
@@ -29,9 +30,8 @@ export function addHelpCommands(program: Command, act: Act): void {
     .description('versions of zerog and Node')
     .action(
       act(async () => {
-        const manifest = JSON.parse(await readFile(join(REPOSITORY_ROOT, 'package.json'), 'utf8'))
         const data = {
-          zerog: String(manifest.version),
+          zerog: ownVersion(),
           node: process.versions.node,
           platform: `${process.platform}-${process.arch}`,
         }
@@ -45,7 +45,7 @@ async function explainReason(text: string) {
   if (!(reason in REASONS)) {
     const near = Object.keys(REASONS).filter((known) => known.split('_').some((word) => reason.includes(word)))
     throw new ZerogError('NOT_FOUND', {
-      message: `there is no reason ${text}${near.length === 0 ? '' : `; did you mean ${near.slice(0, 3).join(', ')}?`}`,
+      message: `there is no reason ${text}; ${near.length === 0 ? `there are ${Object.keys(REASONS).join(', ')}` : `did you mean ${near.slice(0, 3).join(', ')}?`}`,
     })
   }
   const page = await readFile(join(REPOSITORY_ROOT, 'docs', 'errors', `${reason}.md`), 'utf8')

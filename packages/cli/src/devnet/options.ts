@@ -23,6 +23,17 @@ export const upOptionsSchema = z.strictObject({
   accounts: z.coerce.number().int().min(1).max(100).default(10).describe('funded accounts of the standard mnemonic'),
 })
 
+/** What people may write, by flag; the schema says the same to the machine. */
+const FORMS: Readonly<Record<string, string>> = {
+  port: 'a port from 0 to 65535; 0 takes free ones',
+  portOffset: 'a whole number from 0 to 50000',
+  blockTime: 'seconds from 0 to 3600',
+  baseFee: 'constant or eip1559',
+  storageNodes: 'a whole number from 1 to 16',
+  rpcReplicas: 'a whole number from 0 to 16',
+  accounts: 'a whole number from 1 to 100',
+}
+
 export type UpOptions = z.output<typeof upOptionsSchema>
 
 /** commander hands over text; the first thing wrong is named with its flag. */
@@ -32,5 +43,6 @@ export function parseUpOptions(flags: Record<string, unknown>): UpOptions {
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   const flag = String(issue?.path[0] ?? '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  throw new ZerogError('INVALID_ARGUMENT', { message: `--${flag}: ${issue?.message ?? 'invalid'}` })
+  const form = FORMS[String(issue?.path[0])] ?? 'what --help shows'
+  throw new ZerogError('INVALID_ARGUMENT', { message: `--${flag} ${String(known[String(issue?.path[0])])}: expected ${form}` })
 }

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { join } from 'node:path'
 import { ZerogError } from '@zerog/primitives'
 import { createZerogClient, type ZerogClient } from '@zerog/sdk'
 import type { Hex } from 'viem'
 import { readLauncher } from '../devnet/launcher-file.ts'
 import { isRunning } from '../devnet/process-id.ts'
 import type { ActionContext } from '../program.ts'
+import { ownVersion } from '../settings/own-version.ts'
 import { REPOSITORY_ROOT } from '../settings/paths.ts'
 import type { Settings } from '../settings/settings.ts'
 
@@ -133,14 +132,14 @@ function checkGateway(settings: Settings, report: Report | undefined): Outcome {
   const problems = Object.entries(report.layers ?? {}).flatMap(([layer, state]) =>
     state.instances
       .filter((one: any) => !one.ok)
-      .map((one: any) => `${layer} ${one.target}/${one.instance}: ${one.problem ?? 'down'}`),
+      .map((one: any) => `${layer} ${one.target}/${one.instance}: ${one.problem ?? state.detail ?? 'down'}`),
   )
   if (problems.length > 0) return failed(problems.join('; '), 'look into the log of that target')
   return report.ready === true ? ok(`${gatewayUrl} is ready`) : failed('the gateway is not ready', `look at ${gatewayUrl}/status`)
 }
 
 function checkVersion(report: Report | undefined): Outcome {
-  const own = String(JSON.parse(readFileSync(join(REPOSITORY_ROOT, 'package.json'), 'utf8')).version)
+  const own = ownVersion()
   return report?.version === own
     ? ok(own)
     : failed(`this command is ${own}, the gateway ${report?.version}`, 'use the command of the same release')

@@ -50,20 +50,28 @@ function barProgress(output: Output): Progress {
   }
 }
 
+/** A line every 5 s of a phase and one with its last state: a log shows how far each phase came, not that it began. */
 function lineProgress(output: Output): Progress {
-  let phase = ''
-  let lastMs = 0
+  let last: Parameters<Progress['update']>[0] | undefined
+  let shown = true
+  let shownMs = 0
+  const show = (): void => {
+    if (shown || last === undefined) return
+    shown = true
+    shownMs = performance.now()
+    const line = output.options.json
+      ? toJson({ v: 1, progress: last })
+      : `${last.phase}: ${last.done} of ${last.total} ${last.unit}`
+    output.streams.err.write(`${line}\n`)
+  }
   return {
     update: (progress) => {
-      const nowMs = performance.now()
-      if (progress.phase === phase && nowMs - lastMs < LINE_MS) return
-      phase = progress.phase
-      lastMs = nowMs
-      const line = output.options.json
-        ? toJson({ v: 1, progress })
-        : `${progress.phase}: ${progress.done} of ${progress.total} ${progress.unit}`
-      output.streams.err.write(`${line}\n`)
+      if (last !== undefined && progress.phase !== last.phase) show()
+      if (progress.phase !== last?.phase) shownMs = performance.now()
+      last = progress
+      shown = false
+      if (performance.now() - shownMs >= LINE_MS) show()
     },
-    end: () => {},
+    end: show,
   }
 }

@@ -12,7 +12,12 @@ export function networkFromConfig(
   const { chainId, development } = identity
   if (config.chainOnly && !development) throw invalid('chainOnly', 'is for the development network 31337')
   const [given] = config.validatorPublicKeys
-  if (given === undefined && !development) throw invalid('validatorPublicKeys', 'must name the validator of this network')
+  if (given === undefined && !development) {
+    throw invalid(
+      'validatorPublicKeys',
+      'must name the validator of this network; zerog chain validator-key prints the public key of a key',
+    )
+  }
   const publicKey = given === undefined ? identity.developmentPublicKey() : fromHex(given, 48)
   const allocation = genesisAllocation({
     chainId,
