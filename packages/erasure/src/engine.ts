@@ -1,0 +1,25 @@
+import type { Layout } from './shape.ts'
+
+/** The arithmetic of the code. Two forms give the same bytes: `plainEngine`, the reference, and the kernels in WebAssembly. */
+export type Engine = {
+  /**
+   * Parity of `data` into `parity`.
+   * @param data k rows, k * rowBytes bytes
+   * @param parity n rows, n * rowBytes bytes; overwritten
+   */
+  encode(data: Uint8Array, parity: Uint8Array, layout: Layout): void
+  /**
+   * Restores the missing original rows in `data` from its present rows and from parity rows; together at least k.
+   * @param data k rows; those whose entry of `present` is 0 are overwritten, whatever they held
+   * @param present k entries, 1 where the row of `data` was received
+   * @param parity received parity rows by parity index, 0 to n - 1
+   */
+  restore(data: Uint8Array, present: Uint8Array, parity: ReadonlyMap<number, Uint8Array>, layout: Layout): void
+  /**
+   * Random linear combination of each row: the sum of symbol i times coefficient i.
+   * @param rows whole rows, one after the other
+   * @param coefficients 8 values per symbol, rowBytes / 2 * 8 in all
+   * @returns 16 bytes per row, 8 little-endian values
+   */
+  combine(rows: Uint8Array, rowBytes: number, coefficients: Uint16Array): Uint8Array
+}
