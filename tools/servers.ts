@@ -1,14 +1,14 @@
-import { findServer, installCommand, obtainServer, SERVERS, type ServerKind } from '../packages/adapters/test/servers.ts'
+import { findProgram, installCommand, obtainProgram, PROGRAMS, type ProgramKind } from '../packages/adapters/test/servers.ts'
 
 /**
- * `node tools/servers.ts [--check]`: obtains the servers that the integration tests run against, before several test processes
+ * `node tools/servers.ts [--check]`: obtains the servers and the browser that the tests run against, before several test processes
  * want them at once. They are found on the PATH, else installed with apt-get as root or with CI=true; --check only looks.
  * Exit code 1 when one is missing.
  */
 const checkOnly = process.argv.includes('--check')
 let missing = 0
-for (const kind of Object.keys(SERVERS) as ServerKind[]) {
-  const path = checkOnly ? findServer(kind) : obtainServer(kind)
+for (const kind of Object.keys(PROGRAMS) as ProgramKind[]) {
+  const path = checkOnly ? findProgram(kind) : obtainProgram(kind)
   if (path === undefined) missing++
   process.stdout.write(`${kind}: ${path ?? `missing; install it with: ${installCommand(kind)}`}\n`)
 }

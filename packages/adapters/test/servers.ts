@@ -19,16 +19,20 @@ export type RunningServer = {
   readonly restart: () => Promise<RunningServer>
 }
 
+/** What tests need of the system beside Node: servers and a browser. */
+export type ProgramKind = ServerKind | 'chromium'
+
 /** What Debian 12 calls them; other systems need the same programs on the PATH. */
-export const SERVERS: Readonly<Record<ServerKind, { readonly program: string; readonly debianPackage: string }>> = {
+export const PROGRAMS: Readonly<Record<ProgramKind, { readonly program: string; readonly debianPackage: string }>> = {
   postgres: { program: 'postgres', debianPackage: 'postgresql' },
   redis: { program: 'redis-server', debianPackage: 'redis-server' },
   nats: { program: 'nats-server', debianPackage: 'nats-server' },
+  chromium: { program: 'chromium', debianPackage: 'chromium' },
 }
 
 /** Where the program lies, or undefined. Debian keeps PostgreSQL's programs out of the PATH, and small systems /usr/sbin. */
-export function findServer(kind: ServerKind): string | undefined {
-  const { program } = SERVERS[kind]
+export function findProgram(kind: ProgramKind): string | undefined {
+  const { program } = PROGRAMS[kind]
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
   if (kind === 'postgres') folders.unshift(...debianPostgresFolders())
   for (const folder of folders) {
@@ -43,17 +47,17 @@ export function findServer(kind: ServerKind): string | undefined {
   return undefined
 }
 
-export function installCommand(kind: ServerKind): string {
-  return `apt-get install -y --no-install-recommends ${SERVERS[kind].debianPackage}`
+export function installCommand(kind: ProgramKind): string {
+  return `apt-get install -y --no-install-recommends ${PROGRAMS[kind].debianPackage}`
 }
 
 /** Finds the program; installs it first where we may: as root, or with CI=true. */
-export function obtainServer(kind: ServerKind): string | undefined {
-  const found = findServer(kind)
+export function obtainProgram(kind: ProgramKind): string | undefined {
+  const found = findProgram(kind)
   if (found !== undefined || !(process.getuid?.() === 0 || process.env.CI === 'true')) return found
   const sudo = process.getuid?.() === 0 ? '' : 'sudo -n '
   const command = `${sudo}apt-get update && ${sudo}${installCommand(kind)}`
-  process.stderr.write(`zerog: ${SERVERS[kind].program} is missing and needed by tests; running: ${command}\n`)
+  process.stderr.write(`zerog: ${PROGRAMS[kind].program} is missing and needed by tests; running: ${command}\n`)
   try {
     // Jest's workers may want the same at once.
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
@@ -61,13 +65,13 @@ export function obtainServer(kind: ServerKind): string | undefined {
   } catch (error) {
     process.stderr.write(`zerog: that failed: ${String(error).slice(0, 2000)}\n`)
   }
-  return findServer(kind)
+  return findProgram(kind)
 }
 
 /** Starts an instance of our own on a free port of the loopback address, in a temporary folder. It does not outlive this process. */
 export async function startServer(kind: ServerKind): Promise<RunningServer> {
-  const program = findServer(kind)
-  if (program === undefined) throw new Error(`${SERVERS[kind].program} is not installed: ${installCommand(kind)}`)
+  const program = findProgram(kind)
+  if (program === undefined) throw new Error(`${PROGRAMS[kind].program} is not installed: ${installCommand(kind)}`)
   return kind === 'postgres' ? startPostgres(program) : startPlain(kind, program)
 }
 
