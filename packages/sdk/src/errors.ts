@@ -16,6 +16,16 @@ import {
 
 export { ZerogError }
 
+/** What the caller's abort becomes, wherever it is noticed. */
+export function cancelled(signal: AbortSignal): ZerogError {
+  if (signal.reason instanceof ZerogError) return signal.reason
+  return new ZerogError('CANCELLED', { message: 'the caller cancelled the operation', cause: signal.reason })
+}
+
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw cancelled(signal)
+}
+
 /** The error object of a JSON-RPC answer as a typed error; our gateways put the reason into `data.reason`. */
 export function fromJsonRpcError(
   error: { readonly code?: unknown; readonly message?: unknown; readonly data?: unknown },

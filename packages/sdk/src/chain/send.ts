@@ -10,7 +10,7 @@ import {
   type WalletClient,
 } from 'viem'
 import { type Context, chainOf, type Signer } from '../client.ts'
-import { fromViemError } from '../errors.ts'
+import { fromViemError, throwIfCancelled } from '../errors.ts'
 
 export type SendOptions = {
   /** Absent: deploys `data` as a contract. */
@@ -57,7 +57,7 @@ export async function sendTransaction(context: Context, options: SendOptions): P
     const fees = await context.viem.estimateFeesPerGas({ chain })
     const feeMax = gas * fees.maxFeePerGas
     await requireFunds(context, from, base.value + feeMax)
-    options.signal?.throwIfAborted()
+    throwIfCancelled(options.signal)
     const { signer, isLocal } = walletOf(context)
     const account = isLocal ? (context.account as Account) : from // a local account was just recognised
     const send = (nonce?: number): Promise<Hash> =>
@@ -78,7 +78,7 @@ export async function waitForReceipt(
   const timeoutMs = options.timeoutMs ?? 60_000
   const startedMs = performance.now()
   for (let delayMs = 20; ; delayMs = Math.min(delayMs * 2, 500)) {
-    options.signal?.throwIfAborted()
+    throwIfCancelled(options.signal)
     const receipt = await context.viem.getTransactionReceipt({ hash: options.hash }).catch((error: unknown) => {
       const known = fromViemError(error)
       if (known instanceof ZerogError && known.reason === 'NOT_FOUND') return undefined

@@ -1,6 +1,7 @@
 import { checkSegmentProof, SEGMENT_BYTES, ZerogError } from '@zerog/primitives'
 import { type Hex, hexToBytes } from 'viem'
 import type { Context } from '../client.ts'
+import { throwIfCancelled } from '../errors.ts'
 import { downloadSegment, type FileInfo, getFileInfo } from './node-api.ts'
 import { inOrder } from './parallel.ts'
 
@@ -33,7 +34,7 @@ export async function* download(
   const range = { first: Math.floor(start / SEGMENT_BYTES), last: Math.floor((end - 1) / SEGMENT_BYTES) }
   let done = 0
   const segments = inOrder(range, options.parallel ?? 8, async (index) => {
-    options.signal?.throwIfAborted()
+    throwIfCancelled(options.signal)
     return { index, data: await fetchSegment(context, { root, info, index }, options) }
   })
   for await (const { index, data } of segments) {

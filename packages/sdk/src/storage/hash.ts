@@ -1,5 +1,6 @@
 import { createFileTreeBuilder, type FileTree, SEGMENT_BYTES, ZerogError } from '@zerog/primitives'
 import { bytesToHex, type Hex } from 'viem'
+import { throwIfCancelled } from '../errors.ts'
 import { type OpenSource, openSource, type Source } from './source.ts'
 
 /** The 0G root of a file, computed here; needs no network. */
@@ -23,7 +24,7 @@ export async function hashSource(
   const segments = Math.ceil(source.sizeBytes / SEGMENT_BYTES)
   let done = 0
   for (let index = 0; index < segments; index++) {
-    options.signal?.throwIfAborted()
+    throwIfCancelled(options.signal)
     const bytes = await source.segment(index)
     builder.push(bytes)
     done += bytes.length

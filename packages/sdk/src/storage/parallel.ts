@@ -1,3 +1,5 @@
+import { throwIfCancelled } from '../errors.ts'
+
 /**
  * Runs `work` for 0 to count-1 with at most `limit` at a time. The first failure stops the start of further work, waits for
  * what runs, and is thrown.
@@ -13,7 +15,7 @@ export async function forEachBounded(
     while (next < count && failure === undefined) {
       const index = next++
       try {
-        options.signal?.throwIfAborted()
+        throwIfCancelled(options.signal)
         await work(index)
       } catch (error) {
         failure ??= { error }

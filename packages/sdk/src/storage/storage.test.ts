@@ -140,7 +140,33 @@ describe('upload and download', () => {
     expect(await reasonOf(clientOf(transport).storage.upload(pattern(10)))).toBe('CONFIG_INVALID')
   })
 
-  test('an abort ends the upload with CANCELLED', async () => {
+  test.each(['hash', 'submit', 'confirm', 'upload', 'finalize'])(
+    'an abort in phase %s ends the upload with CANCELLED',
+    async (at) => {
+      const abort = new AbortController()
+      const onProgress = ({ phase }: UploadProgress) => {
+        if (phase === at) abort.abort()
+      }
+      const upload = clientOf(memoryTransport()).storage.upload(pattern(4 * SEGMENT_BYTES), { signal: abort.signal, onProgress })
+      expect(await reasonOf(upload)).toBe('CANCELLED')
+    },
+  )
+
+  test('an abort ends the download with CANCELLED, or with the reason the caller gave', async () => {
+    const client = clientOf(memoryTransport())
+    const { root } = await client.storage.upload(pattern(4 * SEGMENT_BYTES))
+    for (const [reason, expected] of [
+      [undefined, 'CANCELLED'],
+      [new ZerogError('QUEUE_FULL', { message: 'no room' }), 'QUEUE_FULL'],
+    ] as const) {
+      const abort = new AbortController()
+      const onProgress = () => abort.abort(reason)
+      const download = client.storage.downloadBytes(root, { signal: abort.signal, onProgress, parallel: 1 })
+      expect(await reasonOf(download)).toBe(expected)
+    }
+  })
+
+  test('an abort while segments travel ends the upload with CANCELLED', async () => {
     const abort = new AbortController()
     const transport = faulty(memoryTransport(), async ({ method }, pass) => {
       if (method === 'zgs_uploadSegmentsByTxSeq') abort.abort()

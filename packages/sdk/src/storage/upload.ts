@@ -2,6 +2,7 @@ import { ENTRY_BYTES, type FileTree, SEGMENT_ENTRIES, ZerogError } from '@zerog/
 import { bytesToHex, type Hash, type Hex } from 'viem'
 import { addressOf, waitForReceipt } from '../chain/send.ts'
 import type { Context } from '../client.ts'
+import { throwIfCancelled } from '../errors.ts'
 import { storageFee, submissionIndexOf, submitFile } from './flow.ts'
 import { hashSource } from './hash.ts'
 import { type FileInfo, getFileInfo, getNodeStatus, hasSegment, type NodeStatus, uploadSegments } from './node-api.ts'
@@ -246,7 +247,7 @@ async function poll(
   const timeoutMs = options.timeoutMs ?? 60_000
   const startedMs = performance.now()
   for (let delayMs = 20; ; delayMs = Math.min(delayMs * 1.5, 500)) {
-    options.signal?.throwIfAborted()
+    throwIfCancelled(options.signal)
     if (await done()) return
     if (performance.now() - startedMs > timeoutMs) {
       throw new ZerogError('DEADLINE_EXCEEDED', {

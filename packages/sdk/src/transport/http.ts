@@ -1,5 +1,5 @@
 import { ZerogError } from '@zerog/primitives'
-import { fromJsonRpcError } from '../errors.ts'
+import { cancelled, fromJsonRpcError } from '../errors.ts'
 import type { Endpoints } from '../networks.ts'
 import type { Face, Transport } from './transport.ts'
 
@@ -66,10 +66,6 @@ function parse(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-export function cancelled(signal: AbortSignal): ZerogError {
-  return new ZerogError('CANCELLED', { message: 'the caller cancelled the operation', cause: signal.reason })
 }
 
 function causeOf(error: unknown): string {
