@@ -26,10 +26,13 @@ describe('planInstances', () => {
 
 describe('ports', () => {
   test('an offset moves them all, so two devnets never meet', () => {
-    const first = planPorts(['a', 'b'], { portOffset: 0 })
-    const second = planPorts(['a', 'b'], { portOffset: 10 })
-    const all = [first, second].flatMap((ports) => [ports.gateway, ...Object.values(ports.grpc), ...Object.values(ports.admin)])
-    expect(new Set(all).size).toBe(10)
+    const largest = planInstances({ chainOnly: false, storageNodes: 16, rpcReplicas: 16 }).map(({ name }) => name)
+    const ports = [0, 100, 200].flatMap((portOffset) => {
+      const { gateway, grpc, admin } = planPorts(largest, { portOffset })
+      return [gateway, ...Object.values(grpc), ...Object.values(admin)]
+    })
+    expect(ports).toHaveLength(3 * (1 + 2 * 35))
+    expect(new Set(ports).size).toBe(ports.length)
   })
   test('port 0 takes free and different ones', async () => {
     const ports = await reservePorts(planPorts(['a', 'b'], { port: 0, portOffset: 0 }))

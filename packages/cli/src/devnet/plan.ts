@@ -8,7 +8,8 @@ export type PlannedInstance = {
   readonly name: string
 }
 
-export const DEFAULT_PORTS = { gateway: 8545, grpcFirst: 8600, adminFirst: 8700 } as const
+/** The largest plan (35 instances) fits between the firsts, and all within 100, the offset that we recommend for a second devnet. */
+export const DEFAULT_PORTS = { gateway: 8545, grpcFirst: 8600, adminFirst: 8650 } as const
 
 /** Which instances a devnet has, in the order in which they start. */
 export function planInstances(
