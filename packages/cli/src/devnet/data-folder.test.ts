@@ -62,8 +62,12 @@ test('data without a format is damaged, and --reset heals it but leaves what is 
   await mkdir(join(root, 'devnet', 'postgres'), { recursive: true })
   await writeFile(join(root, 'devnet', 'notes.txt'), 'mine')
   await expect(open()).rejects.toMatchObject({ reason: 'DATA_FOLDER_DAMAGED' })
+  await mkdir(join(root, 'devnet', 'logs'))
+  for (const name of ['launcher.log', 'gateway-0.log']) await writeFile(join(root, 'devnet', 'logs', name), 'said')
   const folder = await open(true)
   expect(folder.isNew).toBe(true)
   expect(await readdir(join(root, 'devnet'))).toContain('notes.txt')
+  // The launcher's own log is open while it resets.
+  expect(await readdir(join(root, 'devnet', 'logs'))).toEqual(['launcher.log'])
   folder.release()
 })

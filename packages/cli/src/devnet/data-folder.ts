@@ -8,6 +8,8 @@ import { z } from 'zod'
 export const DATA_FORMAT = 1
 const FREE_BYTES_MIN = 512 * 1024 * 1024
 
+export const LAUNCHER_LOG = 'launcher.log'
+
 /** What --reset deletes: everything this launcher and its targets write, and nothing else that may lie in the folder. */
 const OWN_ENTRIES = ['format.json', 'endpoints.json', 'launcher.json', 'postgres', 'targets', 'tls', 'logs']
 
@@ -69,8 +71,11 @@ async function requireSpace(path: string): Promise<void> {
 
 async function reset(path: string): Promise<void> {
   // The format goes last: a reset that is cut off is seen as damaged, not as an empty devnet with old pieces.
-  for (const name of OWN_ENTRIES.filter((entry) => entry !== 'format.json'))
+  for (const name of OWN_ENTRIES.filter((entry) => entry !== 'format.json' && entry !== 'logs'))
     await rm(join(path, name), { recursive: true, force: true })
+  // A detached launcher writes this one already, and who started it reads it.
+  const logs = await readdir(join(path, 'logs')).catch(() => [])
+  for (const name of logs.filter((entry) => entry !== LAUNCHER_LOG)) await rm(join(path, 'logs', name), { recursive: true })
   await rm(join(path, 'format.json'), { force: true })
 }
 

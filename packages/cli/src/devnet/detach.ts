@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ZerogError } from '@zerog/primitives'
+import { LAUNCHER_LOG } from './data-folder.ts'
 import { type DevnetEndpoints, readEndpoints } from './endpoints.ts'
 import { failureIn } from './failure.ts'
 import { readLauncher } from './launcher-file.ts'
@@ -20,7 +21,7 @@ export async function startDetached(
 ): Promise<{ readonly endpoints: DevnetEndpoints; readonly isNew: boolean; readonly pid: number; readonly log: string }> {
   const logDir = join(dataDir, 'logs')
   mkdirSync(logDir, { recursive: true, mode: 0o700 })
-  const log = join(logDir, 'launcher.log')
+  const log = join(logDir, LAUNCHER_LOG)
   const fd = openSync(log, 'w', 0o600)
   const child = spawn(process.execPath, [MAIN, 'up', ...args, '--json'], {
     detached: true,
