@@ -51,7 +51,10 @@ function resultOf(text: string, context: { readonly url: string; readonly method
   const answer = parse(text)
   if (typeof answer !== 'object' || answer === null || !('result' in answer || 'error' in answer)) {
     throw new ZerogError('DEPENDENCY_UNAVAILABLE', {
-      message: `${context.url} answered ${context.method} with HTTP ${context.status} and no JSON-RPC; is it the right endpoint?`,
+      message:
+        context.status === 404
+          ? `${context.url} does not serve ${context.method}: a devnet with --chain-only has no storage; else check the URL`
+          : `${context.url} answered ${context.method} with HTTP ${context.status} and no JSON-RPC; is it the right endpoint?`,
       metadata: { url: context.url, method: context.method },
     })
   }
