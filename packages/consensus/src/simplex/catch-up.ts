@@ -1,5 +1,5 @@
 import type { Hex } from '@zerog/primitives'
-import { ANSWERS_PER_RETRY_MAX, REQUEST_BLOCKS_MAX, REQUEST_VIEWS_MAX } from './limits.ts'
+import { ANSWERS_PER_RETRY_MAX, REQUEST_BLOCKS_MAX, REQUEST_VIEWS_MAX, RESPONSE_BLOCKS_MAX } from './limits.ts'
 import { isNullified, type Step, type VoterState } from './state.ts'
 import type { Block, Certificate, Message, ValidatorIndex, View } from './types.ts'
 
@@ -12,7 +12,7 @@ import type { Block, Certificate, Message, ValidatorIndex, View } from './types.
  */
 export function requestMissing({ state, nowMs, effects }: Step): void {
   const views = missingViews(state)
-  const blocks = wantedBlocks(state)
+  const blocks = [...wantedBlocks(state)].slice(0, REQUEST_BLOCKS_MAX)
   if (views.length === 0 && blocks.length === 0) {
     state.requests.signature = ''
     return
@@ -24,7 +24,7 @@ export function requestMissing({ state, nowMs, effects }: Step): void {
   const to = isNew && leader !== undefined && leader !== state.config.self ? leader : nextPeer(state)
   if (to === undefined) return
   state.requests = { signature, atMs: nowMs, attempts: state.requests.attempts + 1 }
-  effects.push({ type: 'send', to, message: { type: 'request', views, blocks } })
+  effects.push({ type: 'send', to, message: { type: 'request', views, blocks, heightAbove: state.finalized.block.height } })
 }
 
 /** Who does not vote repeats nothing that others would answer: it asks how its view ended. */
@@ -32,7 +32,9 @@ export function pollAsFollower({ state, effects }: Step): void {
   const to = nextPeer(state)
   if (to === undefined) return
   state.requests.attempts++
-  effects.push({ type: 'send', to, message: { type: 'request', views: [state.view], blocks: wantedBlocks(state) } })
+  const blocks = [...wantedBlocks(state)].slice(0, REQUEST_BLOCKS_MAX)
+  const heightAbove = state.finalized.block.height
+  effects.push({ type: 'send', to, message: { type: 'request', views: [state.view], blocks, heightAbove } })
 }
 
 function nextPeer({ config, requests }: VoterState): ValidatorIndex | undefined {
@@ -62,13 +64,18 @@ function missingViews(state: VoterState): View[] {
   return [...missing]
 }
 
-/** A block is taken when it was asked for: some certificate or a known descendant names it. */
-export function takeBlock({ state }: Step, block: Block): void {
-  if (!state.blocks.has(block.hash) && wantedBlocks(state).includes(block.hash)) state.blocks.set(block.hash, block)
+/** Blocks are taken as far as some certificate or a known descendant names them. */
+export function takeBlocks({ state }: Step, blocks: readonly Block[]): void {
+  const wanted = wantedBlocks(state)
+  for (const block of blocks.slice(0, RESPONSE_BLOCKS_MAX)) {
+    if (!wanted.delete(block.hash)) continue
+    state.blocks.set(block.hash, block)
+    if (block.height > state.finalized.block.height + 1 && !state.blocks.has(block.parentHash)) wanted.add(block.parentHash)
+  }
 }
 
 /** Blocks that some certificate names, directly or as ancestor, and that are not here. */
-function wantedBlocks(state: VoterState): Hex[] {
+function wantedBlocks(state: VoterState): Set<Hex> {
   const wanted = new Set<Hex>()
   const want = (tip: Hex): void => {
     let hash = tip
@@ -85,25 +92,33 @@ function wantedBlocks(state: VoterState): Hex[] {
     const { notarize } = entry.certificates
     if (notarize && view > state.finalized.view && entry.execution === 'none') want(notarize.ballot.blockHash)
   }
-  return [...wanted].slice(0, REQUEST_BLOCKS_MAX)
+  return wanted
 }
 
 export function receiveRequest(current: Step, from: ValidatorIndex, request: Extract<Message, { type: 'request' }>): void {
   const { state, effects } = current
   if (!mayAnswer(current, from)) return
-  const send = (message: Message) => effects.push({ type: 'send', to: from, message })
   const views = request.views.slice(0, REQUEST_VIEWS_MAX)
   // One finalization settles all views below it.
   const settled = views.find((view) => view <= state.finalized.view || state.finished)
   if (settled !== undefined) helpForward(current, from, settled)
   for (const view of views) if (view > state.finalized.view && !state.finished) helpForward(current, from, view)
+  const { heightAbove } = request
   const elsewhere: Hex[] = []
-  for (const hash of request.blocks.slice(0, REQUEST_BLOCKS_MAX)) {
-    const block = state.blocks.get(hash)
-    if (block) send({ type: 'block', block })
-    else elsewhere.push(hash)
+  let left = RESPONSE_BLOCKS_MAX
+  for (const asked of request.blocks.slice(0, REQUEST_BLOCKS_MAX)) {
+    const blocks: Block[] = []
+    let hash = asked
+    let block = state.blocks.get(hash)
+    for (; block && block.height > heightAbove && blocks.length < left; block = state.blocks.get(hash)) {
+      blocks.push(block)
+      hash = block.parentHash
+    }
+    left -= blocks.length
+    if (blocks.length > 0) effects.push({ type: 'send', to: from, message: { type: 'blocks', blocks } })
+    if (!block && left > 0) elsewhere.push(hash)
   }
-  if (elsewhere.length > 0) effects.push({ type: 'serve', to: from, blocks: elsewhere })
+  if (elsewhere.length > 0) effects.push({ type: 'serve', to: from, blocks: elsewhere, heightAbove, countMax: left })
 }
 
 /** Somebody who gives up a view that is settled here missed what settled it. */

@@ -4,8 +4,11 @@ export const VIEWS_AHEAD_MAX = 16
 /** Views asked for, and answered, in one request. */
 export const REQUEST_VIEWS_MAX = 64
 
-/** Blocks asked for, and answered, in one request. */
-export const REQUEST_BLOCKS_MAX = 16
+/** Blocks asked for in one request. */
+export const REQUEST_BLOCKS_MAX = 4
+
+/** Blocks, asked ones and their ancestors, sent in answer to one request. */
+export const RESPONSE_BLOCKS_MAX = 64
 
 /** Validators of one epoch; bounds the bitmap of a certificate. */
 export const VALIDATORS_MAX = 1024

@@ -1,10 +1,10 @@
-import { assert, type Hex } from '@zerog/primitives'
+import { assert } from '@zerog/primitives'
 import { pollAsFollower, requestMissing } from './catch-up.ts'
 import { isQuorum, stakeOf } from './committee.ts'
 import { voteMessage } from './encoding.ts'
 import { PATIENCE_MAX, VIEWS_PER_PATIENCE } from './limits.ts'
 import { receiveVote } from './receive.ts'
-import { anchorBlock, isNullified, type Step, type VoterState, viewState } from './state.ts'
+import { anchorBlock, forgetSettled, isNullified, type Step, type VoterState, viewState } from './state.ts'
 import { type Ballot, type Block, type Certificate, type Message, NO_BLOCK, type View } from './types.ts'
 
 /** Runs every rule until none has anything left to do. Each run either records something new or is the last. */
@@ -230,34 +230,13 @@ function deliverFinalized(current: Step): void {
   const block = chain[0] ?? state.finalized.block
   effects.push({ type: 'finalized', blocks: chain.reverse(), certificate: finalization })
   state.finalized = { view: finalization.ballot.view, block, certificate: finalization }
-  prune(state)
+  forgetSettled(state)
   effects.push({ type: 'truncate_log', view: state.finalized.view })
   if (state.view <= state.finalized.view) enterView(current, state.finalized.view + 1, finalization)
   if (block.height >= state.config.heightLast) {
     state.finished = true
     effects.push({ type: 'epoch_finished', block, certificate: finalization })
   }
-}
-
-/** Keeps the finalized block and what open views still name; a block's own height proves nothing, a liar chooses it. */
-function prune(state: VoterState): void {
-  const kept = new Set<Hex>([state.finalized.block.hash])
-  const keep = (tip: Hex): void => {
-    for (let hash = tip; !kept.has(hash); ) {
-      const block = state.blocks.get(hash)
-      if (block === undefined || block.height <= state.finalized.block.height) return
-      kept.add(hash)
-      hash = block.parentHash
-    }
-  }
-  for (const [view, { proposal, certificates }] of state.views) {
-    if (view < state.finalized.view) state.views.delete(view)
-    if (view <= state.finalized.view) continue
-    if (proposal) keep(proposal.block.hash)
-    if (certificates.notarize) keep(certificates.notarize.ballot.blockHash)
-    if (certificates.finalize) keep(certificates.finalize.ballot.blockHash)
-  }
-  for (const hash of state.blocks.keys()) if (!kept.has(hash)) state.blocks.delete(hash)
 }
 
 /** The view's time is over: nullify once, then repeat it with the certificate that lets others follow into this view. */

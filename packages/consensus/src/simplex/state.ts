@@ -135,3 +135,25 @@ export function anchorBlock(state: VoterState, view: View): Block | undefined {
 export function isNullified(state: VoterState, view: View): boolean {
   return state.views.get(view)?.certificates.nullify !== undefined
 }
+
+/** Keeps the finalized block and what open views still name; a block's own height proves nothing, a liar chooses it. */
+export function forgetSettled(state: VoterState): void {
+  const kept = new Set<Hex>([state.finalized.block.hash])
+  const keep = (tip: Hex): void => {
+    for (let hash = tip; !kept.has(hash); ) {
+      const block = state.blocks.get(hash)
+      if (block === undefined || block.height <= state.finalized.block.height) return
+      kept.add(hash)
+      hash = block.parentHash
+    }
+  }
+  for (const [view, { proposal, certificates, said }] of state.views) {
+    if (view < state.finalized.view) state.views.delete(view)
+    if (view <= state.finalized.view) continue
+    if (proposal) keep(proposal.block.hash)
+    if (certificates.notarize) keep(certificates.notarize.ballot.blockHash)
+    if (certificates.finalize) keep(certificates.finalize.ballot.blockHash)
+    if (said.notarize) keep(said.notarize.blockHash)
+  }
+  for (const hash of state.blocks.keys()) if (!kept.has(hash)) state.blocks.delete(hash)
+}

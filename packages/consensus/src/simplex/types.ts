@@ -33,9 +33,10 @@ export type Message =
   | { readonly type: 'proposal'; readonly block: Block; readonly vote: Vote }
   | { readonly type: 'vote'; readonly vote: Vote }
   | { readonly type: 'certificate'; readonly certificate: Certificate }
-  /** Asks for any certificate of these views and for these blocks. */
-  | { readonly type: 'request'; readonly views: readonly View[]; readonly blocks: readonly Hex[] }
-  | { readonly type: 'block'; readonly block: Block }
+  /** Asks for any certificate of these views, and for these blocks with their ancestors above a height. */
+  | { readonly type: 'request'; readonly views: readonly View[]; readonly blocks: readonly Hex[]; readonly heightAbove: number }
+  /** An asked block and its ancestors, each the parent of the one before. */
+  | { readonly type: 'blocks'; readonly blocks: readonly Block[] }
 
 /**
  * What no honest validator signs. Two contradicting votes verify with the validator set alone; an invalid proposal is one vote and its
@@ -80,8 +81,14 @@ export type Effect =
   | { readonly type: 'certify'; readonly view: View; readonly block: Block }
   /** Blocks newly final, lowest first, to be stored at once; `certificate` finalizes the last. Each block is handed out once. */
   | { readonly type: 'finalized'; readonly blocks: readonly Block[]; readonly certificate: Certificate }
-  /** Blocks that are not in memory any more, for the store to send. */
-  | { readonly type: 'serve'; readonly to: ValidatorIndex; readonly blocks: readonly Hex[] }
+  /** Blocks that are not in memory any more, for the store to send: each with its ancestors above the height, `countMax` in all. */
+  | {
+      readonly type: 'serve'
+      readonly to: ValidatorIndex
+      readonly blocks: readonly Hex[]
+      readonly heightAbove: number
+      readonly countMax: number
+    }
   | { readonly type: 'report'; readonly evidence: Evidence }
   /** Records of views up to this one are not needed any more. */
   | { readonly type: 'truncate_log'; readonly view: View }

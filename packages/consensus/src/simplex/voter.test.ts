@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { simulatedKey, simulatedMultisignature, simulatedSign } from '../testing.ts'
 import { createCommittee } from './committee.ts'
 import { voteMessage } from './encoding.ts'
-import { ANSWERS_PER_RETRY_MAX, VIEWS_AHEAD_MAX } from './limits.ts'
+import { ANSWERS_PER_RETRY_MAX, RESPONSE_BLOCKS_MAX, VIEWS_AHEAD_MAX } from './limits.ts'
 import { createVoterState, type VoterConfig } from './state.ts'
 import { type Ballot, type Block, type Certificate, type Effect, type Event, type Message, NO_BLOCK, type Vote } from './types.ts'
 import { restore, step } from './voter.ts'
@@ -148,7 +148,7 @@ describe('notarize', () => {
     expect(of(it.log, 'check')).toEqual([])
     expect(sent(it.log, 'request').some(({ views }) => views.includes(1))).toBe(true)
     it.hearCertificate(ballot('notarize', 1, 0, A))
-    it.hear(0, { type: 'block', block: A })
+    it.hear(0, { type: 'blocks', blocks: [A] })
     expect(of(it.log, 'check')).toEqual([])
     expect(of(it.certified(1, A), 'check')).toHaveLength(1)
   })
@@ -242,8 +242,8 @@ describe('finalize', () => {
   test('a finalization whose block is missing asks for it and its ancestors before anything is final', () => {
     const it = voter()
     expect(sent(it.hearCertificate(ballot('finalize', 3, 1, B)), 'request')).toMatchObject([{ blocks: [B.hash] }])
-    expect(sent(it.hear(1, { type: 'block', block: B }), 'request')).toMatchObject([{ blocks: [A.hash] }])
-    expect(of(it.hear(1, { type: 'block', block: A }), 'finalized').map(({ blocks }) => blocks)).toEqual([[A, B]])
+    expect(sent(it.hear(1, { type: 'blocks', blocks: [B] }), 'request')).toMatchObject([{ blocks: [A.hash] }])
+    expect(of(it.hear(1, { type: 'blocks', blocks: [A] }), 'finalized').map(({ blocks }) => blocks)).toEqual([[A, B]])
   })
 })
 
@@ -419,8 +419,8 @@ describe('against liars', () => {
         type: fc.constant('certificate' as const),
         certificate: fc.record({ ballot: ballots, signers: fc.array(any), signature }),
       }),
-      fc.record({ type: fc.constant('request' as const), views: fc.array(any), blocks: fc.array(hash) }),
-      fc.record({ type: fc.constant('block' as const), block }),
+      fc.record({ type: fc.constant('request' as const), views: fc.array(any), blocks: fc.array(hash), heightAbove: any }),
+      fc.record({ type: fc.constant('blocks' as const), blocks: fc.array(block) }),
     )
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.integer({ min: -1, max: 5 }), messages), { maxLength: 30 }), (history) => {
@@ -446,8 +446,8 @@ describe('catching up', () => {
     const effects = it.hearCertificate(ballot('notarize', 3, 1, B))
     expect(sent(effects, 'request').flatMap(({ views }) => views)).toContain(1)
     it.hearCertificate(ballot('notarize', 1, 0, A))
-    it.hear(0, { type: 'block', block: B })
-    it.hear(0, { type: 'block', block: A })
+    it.hear(0, { type: 'blocks', blocks: [B] })
+    it.hear(0, { type: 'blocks', blocks: [A] })
     it.certified(1, A)
     it.certified(3, B)
     expect(it.state.view).toBe(4)
@@ -471,12 +471,34 @@ describe('catching up', () => {
     expect([...asked].sort()).toEqual([0, 1, 3])
   })
 
+  test('ancestors come with the block that was asked for, as many as an answer holds', () => {
+    const long: Block[] = [A]
+    for (let height = 2; height <= 200; height++) long.push(child(`long ${height}`, long.at(-1) as Block))
+    const it = voter()
+    it.hearCertificate(ballot('finalize', 1, 0, long.at(-1) as Block))
+    for (let rounds = 0; rounds < 4; rounds++) {
+      const [request] = sent(it.log, 'request').slice(-1)
+      const from = long.findIndex(({ hash }) => hash === request?.blocks[0])
+      it.hear(0, { type: 'blocks', blocks: long.slice(0, from + 1).reverse() })
+    }
+    expect(of(it.log, 'finalized').map(({ blocks }) => blocks.length)).toEqual([200])
+    // The other side: what is in memory is sent, what is below it the store adds.
+    const ask: Message = { type: 'request', views: [], blocks: [hashOf('long 200'), A.hash], heightAbove: 0 }
+    const effects = it.hear(3, ask)
+    expect(sent(effects, 'blocks').map(({ blocks }) => blocks)).toEqual([[long.at(-1)]])
+    expect(of(effects, 'serve')).toEqual([
+      { type: 'serve', to: 3, blocks: [hashOf('long 199'), A.hash], heightAbove: 0, countMax: RESPONSE_BLOCKS_MAX - 1 },
+    ])
+  })
+
   test('a follower says nothing, asks how its view ended, and learns what is final', () => {
     const it = voter({ self: undefined })
     it.at(350)
-    expect(of(it.log, 'send').map(({ message }) => message)).toEqual([{ type: 'request', views: [1], blocks: [] }])
+    expect(of(it.log, 'send').map(({ message }) => message)).toEqual([
+      { type: 'request', views: [1], blocks: [], heightAbove: 0 },
+    ])
     it.hearCertificate(ballot('finalize', 5, 0, A))
-    expect(of(it.hear(0, { type: 'block', block: A }), 'finalized')).toHaveLength(1)
+    expect(of(it.hear(0, { type: 'blocks', blocks: [A] }), 'finalized')).toHaveLength(1)
     expect(it.said()).toEqual([])
     expect(of(it.log, 'set_timer').at(-1)).toMatchObject({ atMs: 350 + 150 + 200 })
   })
@@ -485,8 +507,8 @@ describe('catching up', () => {
     const it = voter({ observerCount: 1 })
     it.pass(1, 0, A)
     it.hearCertificate(ballot('finalize', 1, 0, A))
-    const ask: Message = { type: 'request', views: [1], blocks: [A.hash] }
-    expect(of(it.hear(4, ask), 'send').map(({ message }) => message.type)).toEqual(['certificate', 'block'])
+    const ask: Message = { type: 'request', views: [1], blocks: [A.hash], heightAbove: 0 }
+    expect(of(it.hear(4, ask), 'send').map(({ message }) => message.type)).toEqual(['certificate', 'blocks'])
     expect(it.hear(5, ask)).toEqual(of(it.hear(5, ask), 'set_timer'))
     it.hear(4, { type: 'vote', vote: { ...vote(3, nullify(2)), signer: 4 } })
     expect(it.state.views.get(2)?.votes.nullify.size).toBe(0)

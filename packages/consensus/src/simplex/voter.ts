@@ -1,8 +1,8 @@
 import { assert } from '@zerog/primitives'
-import { receiveRequest, takeBlock } from './catch-up.ts'
+import { receiveRequest, takeBlocks } from './catch-up.ts'
 import { receiveCertificate, receiveProposal, receiveVote } from './receive.ts'
 import { enterView, nullifyOnTimeout, onBuilt, onCertified, onChecked, progress, rearm, recountOwn } from './rules.ts'
-import { createVoterState, type Step, type VoterConfig, type VoterState, viewState } from './state.ts'
+import { createVoterState, forgetSettled, type Step, type VoterConfig, type VoterState, viewState } from './state.ts'
 import type { Block, Certificate, Effect, Event, LogRecord, Message, ValidatorIndex, View } from './types.ts'
 
 /**
@@ -47,15 +47,15 @@ function receive(current: Step, from: ValidatorIndex, message: Message): void {
       return receiveCertificate(current, from, message.certificate)
     case 'request':
       return receiveRequest(current, from, message)
-    case 'block':
-      return takeBlock(current, message.block)
+    case 'blocks':
+      return takeBlocks(current, message.blocks)
   }
 }
 
 export type Restored = {
   /** The last finalized block that the store holds, with its view and certificate; absent at the start of the epoch. */
   readonly finalized?: { readonly view: View; readonly block: Block; readonly certificate: Certificate }
-  /** Stored blocks above the finalized one. */
+  /** Stored blocks above the finalized one; what the log does not name is forgotten. */
   readonly blocks: readonly Block[]
   /** Any prefix of the log that contains everything that was durable. */
   readonly log: readonly LogRecord[]
@@ -75,6 +75,7 @@ export function restore(config: VoterConfig, { finalized, blocks, log }: Restore
   }
   for (const block of blocks) if (block.height > state.finalized.block.height) state.blocks.set(block.hash, block)
   for (const record of log) replay(state, record)
+  forgetSettled(state)
   return state
 }
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import {
-  type Committee,
+  type Block,
   createCommittee,
   type Effect,
   type Event,
@@ -8,6 +8,7 @@ import {
   leaderSchedule,
   type Message,
   type Timeouts,
+  type Validator,
   VIEWS_AHEAD_MAX,
   type VoterState,
   verifyCertificate,
@@ -17,14 +18,16 @@ import { simulatedKey, simulatedMultisignature } from '@zerog/consensus/testing'
 import { Audit, EventQueue, Prng } from '@zerog/sim'
 import { Byzantine, MISDEEDS, type Misdeed } from './byzantine.ts'
 import { Ledger } from './ledger.ts'
-import { type Consensus, type NodeWorld, SimulatedNode } from './node.ts'
+import { type Consensus, type EpochPlan, type NodeWorld, SimulatedNode } from './node.ts'
 
 export type ClusterOptions = {
   readonly consensus: Consensus
   readonly seed: bigint
   readonly count: number
-  /** Of these validators, how many are Byzantine; less than a third by stake. */
+  /** Of these nodes, how many are Byzantine; in every epoch their stake is less than a third. */
   readonly byzantine: number
+  /** Validators join, leave and change their stake from epoch to epoch; else all nodes validate with equal stakes. */
+  readonly churn?: boolean
   readonly epochLength: number
   /** One-way delay of a link, milliseconds. */
   readonly delayMs: { readonly min: number; readonly max: number }
@@ -65,8 +68,8 @@ export class Cluster {
   readonly #options: ClusterOptions
   readonly #prng: Prng
   readonly #byzantine: (Byzantine | undefined)[]
-  readonly #committees = new Map<number, Committee>()
-  readonly #leaders = new Map<number, (view: number) => number>()
+  readonly #epochs = new Map<number, EpochPlan>()
+  readonly messagesByType: Record<string, { count: number; bytes: number }> = {}
   readonly #queue = new EventQueue()
   readonly #audit: Audit
   readonly #blocked = new Set<string>()
@@ -169,8 +172,7 @@ export class Cluster {
   #world(): NodeWorld {
     return {
       consensus: this.#options.consensus,
-      committee: (epoch) => this.#committee(epoch),
-      leader: (epoch) => this.#leader(epoch),
+      epoch: (epoch) => this.#epoch(epoch),
       epochLength: this.#options.epochLength,
       timeouts: this.#options.timeouts,
       silentViewsMax: 8,
@@ -185,36 +187,53 @@ export class Cluster {
     }
   }
 
-  #committee(epoch: number): Committee {
-    let committee = this.#committees.get(epoch)
-    if (committee === undefined) {
-      const validators = this.nodes.map((node) => ({ publicKey: simulatedKey(epoch, node.index), stake: 1n }))
-      committee = createCommittee({
+  #epoch(epoch: number): EpochPlan {
+    let plan = this.#epochs.get(epoch)
+    if (plan === undefined) {
+      const { seats, observers } = this.#seats(epoch)
+      const committee = createCommittee({
         context: { chainId: 31_337n, epoch: BigInt(epoch) },
-        validators,
+        validators: seats.map(({ publicKey, stake }) => ({ publicKey, stake })),
         multisignature: simulatedMultisignature,
       })
-      this.#committees.set(epoch, committee)
+      const nodes = [...seats.map(({ node }) => node), ...observers]
+      const indices = this.nodes.map(({ index }) => nodes.indexOf(index))
+      plan = { committee, leader: this.#leader(epoch, committee.validators), nodes, indices }
+      this.#epochs.set(epoch, plan)
     }
-    return committee
+    return plan
   }
 
-  #leader(epoch: number): (view: number) => number {
-    let schedule = this.#leaders.get(epoch)
-    if (schedule === undefined) {
-      const { validators } = this.#committee(epoch)
-      const seed = Uint8Array.of(Number(this.#options.seed & 0xffn), epoch)
-      const sha256 = (bytes: Uint8Array) => new Uint8Array(hash('sha256', bytes, 'buffer'))
-      const compute = leaderSchedule({ seed, epoch: BigInt(epoch), validators, sha256 })
-      const known = new Map<number, number>()
-      schedule = (view) => {
-        const leader = known.get(view) ?? compute(view)
-        if (known.size < 10_000) known.set(view, leader)
-        return leader
-      }
-      this.#leaders.set(epoch, schedule)
+  /** Validators of an epoch in any order, and who only follows. Depends on nothing but seed and epoch. */
+  #seats(epoch: number): { seats: (Validator & { node: number })[]; observers: number[] } {
+    const prng = Prng.fromSeed(this.#options.seed).fork(`epoch-${epoch}`)
+    const seats = this.nodes.map(({ index }) => ({ node: index, publicKey: simulatedKey(epoch, index), stake: 1n }))
+    if (!this.#options.churn) return { seats, observers: [] }
+    for (const seat of seats) seat.stake = BigInt(prng.pick([1, 1, 2, 3, 5, 20]))
+    const honest = prng.shuffle(seats.filter(({ node }) => this.#byzantine[node] === undefined))
+    const chosen = honest.slice(0, prng.between(Math.ceil(honest.length / 2), honest.length))
+    // Liars join while all of them stay below a third: as near to it as the stakes allow.
+    for (const liar of seats.filter(({ node }) => this.#byzantine[node] !== undefined)) {
+      const stakeOf = (of: typeof seats) => of.reduce((sum, { stake }) => sum + stake, 0n)
+      const lying = chosen.filter(({ node }) => this.#byzantine[node] !== undefined)
+      if (3n * (stakeOf(lying) + liar.stake) < stakeOf(chosen) + liar.stake) chosen.push(liar)
     }
-    return schedule
+    const order = prng.shuffle(chosen)
+    const observers = this.nodes.map(({ index }) => index).filter((index) => !order.some(({ node }) => node === index))
+    if (observers.length > 0) this.#count('left_out')
+    return { seats: order, observers }
+  }
+
+  #leader(epoch: number, validators: readonly Validator[]): (view: number) => number {
+    const seed = Uint8Array.of(Number(this.#options.seed & 0xffn), epoch)
+    const sha256 = (bytes: Uint8Array) => new Uint8Array(hash('sha256', bytes, 'buffer'))
+    const compute = leaderSchedule({ seed, epoch: BigInt(epoch), validators, sha256 })
+    const known = new Map<number, number>()
+    return (view) => {
+      const leader = known.get(view) ?? compute(view)
+      if (known.size < 10_000) known.set(view, leader)
+      return leader
+    }
   }
 
   #ifAlive(node: SimulatedNode, delayMs: number, kind: string, run: () => void): void {
@@ -238,15 +257,23 @@ export class Cluster {
     switch (effect.type) {
       case 'broadcast':
         return this.#broadcast(node, epoch, effect.message)
-      case 'send':
-        return this.#sendAll(node, epoch, byzantine?.send(this.#committee(epoch), epoch, effect.to, effect.message) ?? [effect])
+      case 'send': {
+        const plan = this.#epoch(epoch)
+        const to = plan.nodes[effect.to] as number
+        const { message } = effect
+        return this.#sendAll(node, epoch, byzantine?.send({ plan, epoch }, to, message) ?? [{ to, message }])
+      }
       case 'serve': {
-        const blocks = effect.blocks.flatMap((hash) => node.disk.blocks.get(hash) ?? [])
-        return this.#sendAll(
-          node,
-          epoch,
-          blocks.map((block) => ({ to: effect.to, message: { type: 'block' as const, block } })),
-        )
+        const to = this.#epoch(epoch).nodes[effect.to] as number
+        let left = effect.countMax
+        for (const asked of effect.blocks) {
+          const blocks: Block[] = []
+          let block = node.disk.blocks.get(asked)
+          for (; block && block.height > effect.heightAbove && left > 0; left--, block = node.disk.blocks.get(block.parentHash))
+            blocks.push(block)
+          if (blocks.length > 0) this.#sendAll(node, epoch, [{ to, message: { type: 'blocks', blocks } }])
+        }
+        return
       }
       case 'build': {
         const block = this.ledger.mint(effect.parent, byzantine?.flaw() ?? 'none')
@@ -273,7 +300,7 @@ export class Cluster {
 
   #finalized(node: SimulatedNode, epoch: number, { blocks, certificate }: Extract<Effect, { type: 'finalized' }>): void {
     if (!this.isHonest(node)) return
-    if (!verifyCertificate(this.#committee(epoch), certificate))
+    if (!verifyCertificate(this.#epoch(epoch).committee, certificate))
       throw new Error(`node ${node.index} finalized with an invalid certificate`)
     for (const block of blocks) {
       if (block.height > this.ledger.heightFinalized)
@@ -292,9 +319,10 @@ export class Cluster {
           : [evidence.first, evidence.second]
     this.#count(`evidence_${evidence.type}`)
     for (const vote of votes) {
-      if (!verifyVote(this.#committee(epoch), vote)) throw new Error(`${evidence.type} was reported without a valid signature`)
-      if (this.#byzantine[vote.signer] === undefined)
-        throw new Error(`honest node ${vote.signer} was accused of ${evidence.type}`)
+      const { committee, nodes } = this.#epoch(epoch)
+      if (!verifyVote(committee, vote)) throw new Error(`${evidence.type} was reported without a valid signature`)
+      const signer = nodes[vote.signer] as number
+      if (this.#byzantine[signer] === undefined) throw new Error(`honest node ${signer} was accused of ${evidence.type}`)
     }
   }
 
@@ -305,7 +333,7 @@ export class Cluster {
       for (const peer of this.nodes) if (peer !== node) this.#deliver(node, peer, epoch, message)
       return
     }
-    this.#sendAll(node, epoch, byzantine.broadcast(this.#committee(epoch), epoch, message))
+    this.#sendAll(node, epoch, byzantine.broadcast({ plan: this.#epoch(epoch), epoch }, message))
   }
 
   #sendAll(node: SimulatedNode, epoch: number, outgoing: readonly { readonly to: number; readonly message: Message }[]): void {
@@ -317,7 +345,10 @@ export class Cluster {
 
   #deliver(from: SimulatedNode, to: SimulatedNode, epoch: number, message: Message): void {
     this.messages++
-    this.bytes += sizeOf(message, this.#options.count)
+    const size = sizeOf(message, this.#epoch(epoch).committee.validators.length)
+    this.bytes += size
+    const tally = this.messagesByType[message.type] ?? { count: 0, bytes: 0 }
+    this.messagesByType[message.type] = { count: tally.count + 1, bytes: tally.bytes + size }
     const lossy = !this.#healed
     if (this.#blocked.has(`${from.index}>${to.index}`)) return this.#count('partitioned')
     if (lossy && this.#prng.chance(this.#options.loss)) return this.#count('lost')
@@ -332,7 +363,7 @@ export class Cluster {
 
   #arrive(from: SimulatedNode, to: SimulatedNode, epoch: number, message: Message): void {
     this.#byzantine[to.index]?.hear(message)
-    to.receive(epoch, from.index, message)
+    to.receive(epoch, this.#epoch(epoch).indices[from.index] as number, message)
   }
 
   #planCrash(node: SimulatedNode): void {
@@ -372,8 +403,13 @@ export class Cluster {
     const span = state.view - state.finalized.view + VIEWS_AHEAD_MAX + 2
     if (state.views.size > span + CERTIFIED_AHEAD_MAX)
       throw new Error(`node ${node.index} holds ${state.views.size} views, ${span} are open`)
-    if (state.blocks.size > 2 * span + CERTIFIED_AHEAD_MAX)
-      throw new Error(`node ${node.index} holds ${state.blocks.size} blocks, ${span} views are open`)
+    // Per view its proposal and the block of its certificate; besides them ancestors of certified blocks, while they are fetched.
+    const certified = [...state.views]
+      .filter(([, { certificates }]) => Object.keys(certificates).length > 0)
+      .map(([view]) => view)
+    const fetched = Math.max(0, ...certified) - state.finalized.view
+    if (state.blocks.size > 2 * state.views.size + Math.max(0, fetched) + 2)
+      throw new Error(`node ${node.index} holds ${state.blocks.size} blocks, ${state.views.size} views are open`)
     for (const [view, entry] of state.views) {
       const held = Object.values(entry.votes).some((votes) => votes.size > 0)
       if (held && view > state.view + VIEWS_AHEAD_MAX)
@@ -395,7 +431,7 @@ function sizeOf(message: Message, count: number): number {
   const vote = 8 + 1 + 8 + 32 + 2 + 96
   if (message.type === 'vote') return vote
   if (message.type === 'proposal') return vote + 72
-  if (message.type === 'block') return 72
-  if (message.type === 'request') return 8 * message.views.length + 32 * message.blocks.length
+  if (message.type === 'blocks') return 72 * message.blocks.length
+  if (message.type === 'request') return 8 + 8 * message.views.length + 32 * message.blocks.length
   return 68 + Math.ceil(count / 8) + 96
 }

@@ -5,6 +5,16 @@ import type { Hex } from '@zerog/primitives'
 /** The voter under test; a mutant has the same shape. */
 export type Consensus = typeof import('@zerog/consensus')
 
+/** Who votes in an epoch. Nodes that do not are its observers: their indices follow those of the validators. */
+export type EpochPlan = {
+  readonly committee: Committee
+  readonly leader: (view: number) => number
+  /** The node behind each index, validators first. */
+  readonly nodes: readonly number[]
+  /** The index of each node. */
+  readonly indices: readonly number[]
+}
+
 type Finalized = { readonly view: number; readonly block: Block; readonly certificate: Certificate }
 
 type Write =
@@ -46,8 +56,7 @@ const viewOf = (record: LogRecord) => (record.type === 'vote' ? record.ballot.vi
 
 export type NodeWorld = {
   readonly consensus: Consensus
-  readonly committee: (epoch: number) => Committee
-  readonly leader: (epoch: number) => (view: number) => number
+  readonly epoch: (epoch: number) => EpochPlan
   readonly epochLength: number
   readonly timeouts: VoterConfig['timeouts']
   readonly silentViewsMax: number
@@ -126,14 +135,18 @@ export class SimulatedNode {
   }
 
   #open(epoch: number): void {
-    const { consensus, committee, leader, epochLength, timeouts, silentViewsMax } = this.#world
+    const { consensus, epochLength, timeouts, silentViewsMax } = this.#world
+    const { committee, leader, nodes, indices } = this.#world.epoch(epoch)
+    const index = indices[this.index] as number
+    const seats = committee.validators.length
     const anchor = this.disk.anchors[epoch] as Block
     const finalized = this.disk.finalized.get(epoch)
     const config: VoterConfig = {
-      committee: committee(epoch),
-      self: this.index,
+      committee,
+      self: index < seats ? index : undefined,
+      observerCount: nodes.length - seats,
       sign: (message) => simulatedSign(simulatedKey(epoch, this.index), message),
-      leader: leader(epoch),
+      leader,
       anchor,
       heightLast: (epoch + 1) * epochLength,
       timeouts,

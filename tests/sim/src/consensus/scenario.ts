@@ -14,6 +14,7 @@ export function hostileCluster(consensus: Consensus, seed: bigint, count: number
     seed,
     count,
     byzantine: prng.chance(0.75) ? prng.between(0, Math.floor((count - 1) / 3)) : 0,
+    churn: prng.chance(0.5),
     epochLength: prng.pick([4, 10, 1_000]),
     delayMs: { min: 1, max },
     loss: some(0.5, prng.pick([0.01, 0.1, 0.3])),
