@@ -7,7 +7,7 @@ import { developmentAccounts } from '@zerog/contracts'
 import { gatewayModule } from '@zerog/gateway'
 import { createLogging, type Running, run } from '@zerog/runtime'
 import { createZerogClient, gatewayEndpoints, type ZerogClient } from '@zerog/sdk'
-import type { Hex } from 'viem'
+import { type Hex, publicActions } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 
 jest.setTimeout(180_000)
@@ -46,6 +46,7 @@ afterAll(async () => {
 
 test(`${READS} mixed reads over three replicas, one 5 s late, while blocks are made: no height ever decreases`, async () => {
   const address = privateKeyToAccount(developmentAccounts()[1]?.privateKey as Hex).address
+  const chain = client.viem.extend(publicActions)
   let highest = 0n
   let reads = 0
   const decreases: string[] = []
@@ -56,22 +57,22 @@ test(`${READS} mixed reads over three replicas, one 5 s late, while blocks are m
   }
   let nonceSeen = 0
   const kinds = [
-    async (from: bigint) => see(await client.viem.getBlockNumber(), from, 'eth_blockNumber'),
-    async (from: bigint) => see((await client.viem.getBlock()).number, from, 'eth_getBlockByNumber'),
+    async (from: bigint) => see(await chain.getBlockNumber(), from, 'eth_blockNumber'),
+    async (from: bigint) => see((await chain.getBlock()).number, from, 'eth_getBlockByNumber'),
     async (from: bigint) => {
       const [block, fees] = await Promise.all([
-        client.viem.getBlock({ blockTag: 'finalized' }),
-        client.viem.getFeeHistory({ blockCount: 1, rewardPercentiles: [] }),
+        chain.getBlock({ blockTag: 'finalized' }),
+        chain.getFeeHistory({ blockCount: 1, rewardPercentiles: [] }),
       ])
       see(block.number, from, 'finalized')
       see(fees.oldestBlock, from, 'eth_feeHistory')
     },
     async (from: bigint) => {
       const before = nonceSeen
-      const nonce = await client.viem.getTransactionCount({ address })
+      const nonce = await chain.getTransactionCount({ address })
       if (nonce < before) decreases.push(`nonce: ${nonce} after ${before}`)
       nonceSeen = Math.max(nonceSeen, nonce)
-      see(await client.viem.getBlockNumber(), from, 'after the nonce')
+      see(await chain.getBlockNumber(), from, 'after the nonce')
     },
   ]
   const sender = (async () => {

@@ -1,5 +1,6 @@
 import { ZerogError } from '@zerog/primitives'
-import { type Account, createPublicClient, custom, type EIP1193Provider, type PublicClient, type WalletClient } from 'viem'
+import { type Account, type Client, createClient, custom, type EIP1193Provider, type WalletClient } from 'viem'
+import { getChainId, getTransactionCount } from 'viem/actions'
 import { createNonceQueue, type NonceQueue } from './chain/nonce-queue.ts'
 import { type Endpoints, NETWORKS, zerogChain } from './networks.ts'
 import { httpTransport } from './transport/http.ts'
@@ -23,8 +24,11 @@ export type Context = {
   readonly endpoints: Endpoints
   readonly transport: Transport
   readonly account: Signer | undefined
-  /** viem client over the same transport. */
-  readonly viem: PublicClient
+  /**
+   * viem client over the same transport, without actions so that bundles hold only those in use: `getCode(client.viem, …)` of
+   * `viem/actions`, or `client.viem.extend(publicActions)`.
+   */
+  readonly viem: Client
   readonly nonces: NonceQueue
   /** Asked once, then remembered. */
   readonly chainId: () => Promise<number>
@@ -33,24 +37,29 @@ export type Context = {
 export function createContext(options: ClientOptions = {}): Context {
   const endpoints = options.endpoints ?? networkOf(options.network ?? 'devnet').endpoints
   const transport = options.transport ?? httpTransport(endpoints)
-  // viem's type of a provider lists every method; ours forwards any of them.
-  const request = ({ method, params }: { method: string; params?: unknown }) =>
-    transport.request('rpc', { method, params: (params ?? []) as readonly unknown[] })
-  const viem = createPublicClient({ transport: custom({ request }, { retryCount: 0 }), pollingInterval: 100, cacheTime: 0 })
+  const viem = createClient({ transport: custom(providerOf(transport), { retryCount: 0 }), pollingInterval: 100, cacheTime: 0 })
   let chainId: Promise<number> | undefined
   return {
     endpoints,
     transport,
     account: options.account,
     viem,
-    nonces: createNonceQueue((address) => viem.getTransactionCount({ address, blockTag: 'pending' })),
+    nonces: createNonceQueue((address) => getTransactionCount(viem, { address, blockTag: 'pending' })),
     chainId: () => {
-      chainId ??= viem.getChainId()
+      chainId ??= getChainId(viem)
       chainId.catch(() => {
         chainId = undefined
       })
       return chainId
     },
+  }
+}
+
+/** The chain's JSON-RPC as what viem takes for a wallet or node: it forwards any method. */
+export function providerOf(transport: Transport) {
+  return {
+    request: ({ method, params }: { method: string; params?: unknown }) =>
+      transport.request('rpc', { method, params: (params ?? []) as readonly unknown[] }),
   }
 }
 

@@ -1,7 +1,7 @@
-import { brotliCompressSync } from 'node:zlib'
+import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
-export type Bundle = { readonly code: Uint8Array; readonly minifiedBytes: number; readonly brotliBytes: number }
+export type Bundle = { readonly code: Uint8Array; readonly minifiedBytes: number; readonly gzipBytes: number }
 
 /**
  * What a web application ships of `source` (a module that may import the packages of this repository): one minified module. Fails
@@ -21,5 +21,5 @@ export async function bundleForBrowser(source: string, external: readonly string
   })
   const code = outputFiles[0]?.contents
   if (code === undefined) throw new Error('the bundler gave no output')
-  return { code, minifiedBytes: code.length, brotliBytes: brotliCompressSync(code).length }
+  return { code, minifiedBytes: code.length, gzipBytes: gzipSync(code).length }
 }

@@ -139,8 +139,9 @@ async function send(context: Parameters<Parameters<Act>[0]>[0], to: string | und
   if (context.flags.dryRun === true) {
     const { addressOf } = await import('@zerog/sdk')
     const from = addressOf(client)
-    const gas = await client.viem.estimateGas({ account: from, value, data, to: 'to' in receiver ? receiver.to : null })
-    const fees = await client.viem.estimateFeesPerGas()
+    const { estimateFeesPerGas, estimateGas } = await import('viem/actions')
+    const gas = await estimateGas(client.viem, { account: from, value, data, to: 'to' in receiver ? receiver.to : null })
+    const fees = await estimateFeesPerGas(client.viem)
     return { data: { dryRun: true, from, ...receiver, value, data, gas, feeMax: gas * fees.maxFeePerGas } }
   }
   const sent = await client.chain.send({ ...receiver, value, data, signal: context.signal })

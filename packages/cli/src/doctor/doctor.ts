@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { ZerogError } from '@zerog/primitives'
 import { createZerogClient, type ZerogClient } from '@zerog/sdk'
 import type { Hex } from 'viem'
+import { getCode } from 'viem/actions'
 import { readLauncher } from '../devnet/launcher-file.ts'
 import { isRunning } from '../devnet/process-id.ts'
 import type { ActionContext } from '../program.ts'
@@ -163,7 +164,7 @@ async function checkChainId(settings: Settings, client: ZerogClient): Promise<Ou
 async function checkContracts(settings: Settings, client: ZerogClient): Promise<Outcome> {
   const flow = settings.devnet === undefined ? (await client.storage.status()).flow : settings.devnet.storage?.flow
   if (flow === undefined) return skipped('this devnet has no storage layer')
-  const code = await client.viem.getCode({ address: flow as Hex })
+  const code = await getCode(client.viem, { address: flow as Hex })
   return code === undefined
     ? failed(`there is no contract at ${flow}`, 'the storage endpoint belongs to another chain; check the URLs')
     : ok(`flow contract at ${flow}`)

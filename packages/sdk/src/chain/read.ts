@@ -1,4 +1,5 @@
 import type { Address, Block, GetLogsReturnType, Hash, Hex, Transaction, TransactionReceipt } from 'viem'
+import * as eth from 'viem/actions'
 import type { Context } from '../client.ts'
 import { fromViemError } from '../errors.ts'
 
@@ -26,8 +27,8 @@ export function getChainStatus(context: Context): Promise<ChainStatus> {
   return read(async () => {
     const [chainId, block, gasPrice, clientVersion] = await Promise.all([
       context.chainId(),
-      context.viem.getBlock({ blockTag: 'latest' }),
-      context.viem.getGasPrice(),
+      eth.getBlock(context.viem, { blockTag: 'latest' }),
+      eth.getGasPrice(context.viem),
       context.transport.request('rpc', { method: 'web3_clientVersion' }),
     ])
     return {
@@ -44,26 +45,26 @@ export function getChainStatus(context: Context): Promise<ChainStatus> {
 /** A block by height, hash or `latest`. */
 export function getBlock(context: Context, id: bigint | Hash | 'latest'): Promise<Block> {
   return read(() => {
-    if (typeof id === 'bigint') return context.viem.getBlock({ blockNumber: id })
-    return id === 'latest' ? context.viem.getBlock() : context.viem.getBlock({ blockHash: id })
+    if (typeof id === 'bigint') return eth.getBlock(context.viem, { blockNumber: id })
+    return id === 'latest' ? eth.getBlock(context.viem) : eth.getBlock(context.viem, { blockHash: id })
   })
 }
 
 export function getTransaction(context: Context, hash: Hash): Promise<Transaction> {
-  return read(() => context.viem.getTransaction({ hash }))
+  return read(() => eth.getTransaction(context.viem, { hash }))
 }
 
 export function getReceipt(context: Context, hash: Hash): Promise<TransactionReceipt> {
-  return read(() => context.viem.getTransactionReceipt({ hash }))
+  return read(() => eth.getTransactionReceipt(context.viem, { hash }))
 }
 
 /** wei */
 export function getBalance(context: Context, address: Address): Promise<bigint> {
-  return read(() => context.viem.getBalance({ address }))
+  return read(() => eth.getBalance(context.viem, { address }))
 }
 
 export function getNonce(context: Context, address: Address): Promise<number> {
-  return read(() => context.viem.getTransactionCount({ address, blockTag: 'pending' }))
+  return read(() => eth.getTransactionCount(context.viem, { address, blockTag: 'pending' }))
 }
 
 /** eth_call: the returned bytes, `0x` when nothing comes back. */
@@ -72,7 +73,7 @@ export function callContract(
   call: { readonly to: Address; readonly data: Hex; readonly from?: Address },
 ): Promise<Hex> {
   return read(async () => {
-    const { data } = await context.viem.call({
+    const { data } = await eth.call(context.viem, {
       to: call.to,
       data: call.data,
       ...(call.from === undefined ? {} : { account: call.from }),
@@ -86,7 +87,7 @@ export function getLogs(
   filter: { readonly address?: Address; readonly fromHeight: bigint; readonly toHeight: bigint | 'latest' },
 ): Promise<GetLogsReturnType> {
   return read(() =>
-    context.viem.getLogs({
+    eth.getLogs(context.viem, {
       fromBlock: filter.fromHeight,
       toBlock: filter.toHeight,
       ...(filter.address === undefined ? {} : { address: filter.address }),

@@ -1,15 +1,18 @@
-import { ZerogError } from '@zerog/primitives'
+import { assert, ZerogError } from '@zerog/primitives'
 import {
   type Account,
-  createWalletClient,
+  type Address,
+  createClient,
   custom,
   type EIP1193Provider,
   type Hash,
   type Hex,
+  type SendTransactionParameters,
   type TransactionReceipt,
   type WalletClient,
 } from 'viem'
-import { type Context, chainOf, type Signer } from '../client.ts'
+import * as eth from 'viem/actions'
+import { type Context, chainOf, providerOf, type Signer } from '../client.ts'
 import { fromViemError, throwIfCancelled } from '../errors.ts'
 
 export type SendOptions = {
@@ -53,17 +56,15 @@ export async function sendTransaction(context: Context, options: SendOptions): P
     value: options.value ?? 0n,
   } as const
   try {
-    const gas = options.gas ?? (await context.viem.estimateGas({ ...base, account: from }))
-    const fees = await context.viem.estimateFeesPerGas({ chain })
+    const gas = options.gas ?? (await eth.estimateGas(context.viem, { ...base, account: from }))
+    const fees = await eth.estimateFeesPerGas(context.viem, { chain })
     const feeMax = gas * fees.maxFeePerGas
     await requireFunds(context, from, base.value + feeMax)
     throwIfCancelled(options.signal)
-    const { signer, isLocal } = walletOf(context)
-    const account = isLocal ? (context.account as Account) : from // a local account was just recognised
-    const send = (nonce?: number): Promise<Hash> =>
-      signer.sendTransaction({ ...base, ...fees, gas, account, chain, ...(nonce === undefined ? {} : { nonce }) })
-    // A wallet outside this process counts its own nonces.
-    const hash = isLocal ? await context.nonces.use(from, send) : await send()
+    const { send, account, isLocal } = walletOf(context)
+    const sendAs = (nonce?: number): Promise<Hash> =>
+      send({ ...base, ...fees, gas, account, chain, ...(nonce === undefined ? {} : { nonce }) })
+    const hash = isLocal ? await context.nonces.use(from, sendAs) : await sendAs()
     return { hash, from, feeMax }
   } catch (error) {
     throw fromViemError(error)
@@ -79,7 +80,7 @@ export async function waitForReceipt(
   const startedMs = performance.now()
   for (let delayMs = 20; ; delayMs = Math.min(delayMs * 2, 500)) {
     throwIfCancelled(options.signal)
-    const receipt = await context.viem.getTransactionReceipt({ hash: options.hash }).catch((error: unknown) => {
+    const receipt = await eth.getTransactionReceipt(context.viem, { hash: options.hash }).catch((error: unknown) => {
       const known = fromViemError(error)
       if (known instanceof ZerogError && known.reason === 'NOT_FOUND') return undefined
       throw known
@@ -103,7 +104,7 @@ export async function waitForReceipt(
 }
 
 async function requireFunds(context: Context, address: `0x${string}`, needed: bigint): Promise<void> {
-  const balance = await context.viem.getBalance({ address })
+  const balance = await eth.getBalance(context.viem, { address })
   if (balance >= needed) return
   throw new ZerogError('INSUFFICIENT_FUNDS', {
     message: `${address} has ${balance} wei and needs up to ${needed} wei; fund it or use another account`,
@@ -111,17 +112,28 @@ async function requireFunds(context: Context, address: `0x${string}`, needed: bi
   })
 }
 
-function walletOf(context: Context): { readonly signer: WalletClient; readonly isLocal: boolean } {
+type Wallet = {
+  readonly send: (transaction: SendTransactionParameters) => Promise<Hash>
+  readonly account: Account | Address
+  /** It signs in this process, so its nonces come from the queue; a wallet outside counts its own. */
+  readonly isLocal: boolean
+}
+
+function walletOf(context: Context): Wallet {
   const signer = context.account
-  if (signer === undefined) throw new Error('unreachable: addressOf ran before')
-  if (isWalletClient(signer)) return { signer, isLocal: false }
-  if (isProvider(signer)) return { signer: createWalletClient({ transport: custom(signer.provider) }), isLocal: false }
-  const request = ({ method, params }: { method: string; params?: unknown }) =>
-    context.transport.request('rpc', { method, params: (params ?? []) as readonly unknown[] })
-  return {
-    signer: createWalletClient({ account: signer, transport: custom({ request }, { retryCount: 0 }) }),
-    isLocal: signer.type === 'local',
+  assert(signer !== undefined, 'addressOf ran before')
+  if (isWalletClient(signer)) {
+    assert(signer.account !== undefined, 'addressOf ran before')
+    // Its own action: that of a smart account differs from viem's.
+    return { send: (tx) => signer.sendTransaction(tx), account: signer.account, isLocal: signer.account.type === 'local' }
   }
+  // Not viem's wallet client, which brings all its actions into a bundle.
+  const provider = isProvider(signer) ? signer.provider : providerOf(context.transport)
+  const client = createClient({ transport: custom(provider, { retryCount: 0 }) })
+  const send = (tx: SendTransactionParameters) => eth.sendTransaction(client, tx)
+  return isProvider(signer)
+    ? { send, account: signer.address, isLocal: false }
+    : { send, account: signer, isLocal: signer.type === 'local' }
 }
 
 function isWalletClient(signer: Signer): signer is WalletClient {

@@ -1,5 +1,6 @@
 import { assert, type FileTree } from '@zerog/primitives'
 import { concat, decodeEventLog, encodeFunctionData, type Hex, keccak256, type Log, parseAbi, toHex as viemHex } from 'viem'
+import * as eth from 'viem/actions'
 import { sendTransaction } from '../chain/send.ts'
 import type { Context } from '../client.ts'
 import { fromViemError } from '../errors.ts'
@@ -22,8 +23,8 @@ export const MARKET_ABI = parseAbi(['function pricePerSector() view returns (uin
 /** Storage fee of a file: sectors of its submission nodes times the market's price, wei. */
 export async function storageFee(context: Context, options: { readonly flow: Hex; readonly tree: FileTree }): Promise<bigint> {
   try {
-    const market = await context.viem.readContract({ address: options.flow, abi: FLOW_ABI, functionName: 'market' })
-    const price = await context.viem.readContract({ address: market, abi: MARKET_ABI, functionName: 'pricePerSector' })
+    const market = await eth.readContract(context.viem, { address: options.flow, abi: FLOW_ABI, functionName: 'market' })
+    const price = await eth.readContract(context.viem, { address: market, abi: MARKET_ABI, functionName: 'pricePerSector' })
     return sectorsOf(options.tree) * price
   } catch (error) {
     throw fromViemError(error)
@@ -54,10 +55,10 @@ export async function submitFile(
   const data = submissionCall(options.tree, options)
   const { flow, fee, submitter, signal } = options
   try {
-    const balance = await context.viem.getBalance({ address: submitter })
+    const balance = await eth.getBalance(context.viem, { address: submitter })
     // Without the money the simulation would only say "insufficient funds": sendTransaction words that with figures.
     if (balance > fee) {
-      await context.viem.simulateContract({
+      await eth.simulateContract(context.viem, {
         address: flow,
         abi: FLOW_ABI,
         functionName: 'submit',
