@@ -1,7 +1,10 @@
 import type { Engine } from './engine.ts'
-import { plainEngine } from './plain.ts'
+import { createKernelEngine } from './kernel-engine.ts'
 
-/** The fastest engine of this host. */
+let made: Engine | undefined
+
+/** The fastest engine of this host, one per thread, made at the first use (some milliseconds). */
 export function defaultEngine(): Engine {
-  return plainEngine
+  made ??= createKernelEngine()
+  return made
 }

@@ -1,2 +1,3 @@
+export { createErasureKernel, type ErasureKernel, type ErasureTables, type PlacedRow, type RestoreJob } from './erasure.ts'
 export { keccak256, keccakTreeHasher, subtreeRoot } from './keccak.ts'
 export { sha256 } from './sha256.ts'

@@ -3,13 +3,25 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import asc from 'assemblyscript/asc'
 
-const KERNELS = [{ name: 'keccak', flags: ['--initialMemory', '6', '--maximumMemory', '6', '--enable', 'simd'] }]
+/** `name` is that of src/<name>.wasm.ts; pages are 64 KiB and never grow. */
+const KERNELS = [
+  { name: 'keccak', source: 'keccak', flags: ['--initialMemory', '6', '--maximumMemory', '6', '--enable', 'simd'] },
+  { name: 'erasure', source: 'erasure', flags: ['--initialMemory', '408', '--maximumMemory', '408', '--enable', 'simd'] },
+  {
+    name: 'erasure-relaxed',
+    source: 'erasure',
+    flags: [
+      ...['--initialMemory', '408', '--maximumMemory', '408', '--enable', 'simd', '--enable', 'relaxed-simd'],
+      ...['--use', 'RELAXED=1'],
+    ],
+  },
+]
 const folder = fileURLToPath(new URL('..', import.meta.url))
 
 /** File name in src/ to content. Throws the compiler's own messages. */
 export async function renderKernels(): Promise<Record<string, string>> {
   const files: Record<string, string> = {}
-  for (const { name, flags } of KERNELS) files[`${name}.wasm.ts`] = render(name, await compile(name, flags))
+  for (const kernel of KERNELS) files[`${kernel.name}.wasm.ts`] = render(kernel, await compile(kernel))
   return files
 }
 
@@ -21,8 +33,8 @@ export function staleKernels(rendered: Record<string, string>): string[] {
   })
 }
 
-async function compile(name: string, flags: readonly string[]): Promise<Uint8Array> {
-  const source = `assembly/${name}.ts`
+async function compile({ name, source: file, flags }: (typeof KERNELS)[number]): Promise<Uint8Array> {
+  const source = `assembly/${file}.ts`
   let binary: Uint8Array | undefined
   const { error, stderr } = await asc.main(
     [source, '--outFile', `${name}.wasm`, '-O3', '--noAssert', '--runtime', 'stub', ...flags],
@@ -38,9 +50,10 @@ async function compile(name: string, flags: readonly string[]): Promise<Uint8Arr
   return binary
 }
 
-function render(name: string, binary: Uint8Array): string {
+function render({ name, source }: (typeof KERNELS)[number], binary: Uint8Array): string {
   const text = Buffer.from(binary).toString('base64')
-  return `// Generated from assembly/${name}.ts by tools/generate.ts (${binary.length} bytes). Do not edit.\nexport const ${name}Wasm =\n  '${text}'\n`
+  const constant = `${name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}Wasm`
+  return `// Generated from assembly/${source}.ts by tools/generate.ts (${binary.length} bytes). Do not edit.\nexport const ${constant} =\n  '${text}'\n`
 }
 
 if (import.meta.main) {
