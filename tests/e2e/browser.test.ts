@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -61,7 +61,8 @@ withProgram('chromium', (executablePath) => {
       devnet = started
       gatewayUrl = devnet.endpoints.gatewayUrl
       key = devnet.endpoints.accounts[0]?.privateKey as `0x${string}` // the launcher's keys are hexadecimal
-      web = await openWebPage(executablePath, { code, connectTo: [gatewayUrl, devnet.endpoints.wsUrl, silentUrl] })
+      const connectTo = [gatewayUrl, devnet.endpoints.wsUrl, silentUrl]
+      web = await openWebPage({ executablePath, profile: join(dataDir, 'browser'), code, connectTo })
       await writeFile(join(dataDir, 'chosen.bin'), data)
       await web.page.setInputFiles('input', join(dataDir, 'chosen.bin'))
     }, 60_000)
@@ -127,8 +128,10 @@ withProgram('chromium', (executablePath) => {
     })
 
     test('what the page stored is what the command line reads', async () => {
-      const copied = await devnet.zerog('storage', 'cp', `zg://${root}`, join(dataDir ?? '', 'copy.bin'), '--json')
+      const copy = join(devnet.dataDir, 'copy.bin')
+      const copied = await devnet.zerog('storage', 'cp', `zg://${root}`, copy, '--json')
       expect(copied.code).toBe(0)
+      expect(data.equals(await readFile(copy))).toBe(true)
     })
 
     test.each(['data', 'lemma', 'path', 'no proof'] as const)('refuses a segment with a forged answer: %s', async (what) => {
@@ -137,6 +140,12 @@ withProgram('chromium', (executablePath) => {
         reason: 'VERIFICATION_FAILED',
         message: expect.stringMatching('segment 1 does not belong'),
       })
+    })
+
+    test('gets it without the SDK too, by range and with its validator, across origins', async () => {
+      const file = await inPage('restRange', `${gatewayUrl}/indexer/file?root=${root}`, 'bytes=5-8')
+      expect(file).toMatchObject({ status: 206, contentRange: `bytes 5-8/${data.length}`, hex: toHex(data.subarray(5, 9)) })
+      expect(file.etag).toMatch(/^".+"$/)
     })
 
     test('says so when the page cancels, and when it names a path', async () => {
@@ -151,8 +160,8 @@ withProgram('chromium', (executablePath) => {
       expect(sameBlock).toBe(true)
     })
 
-    test('has its network in memory too, for the tests of web applications', async () => {
-      expect(await inPage('inMemory', key)).toEqual({ root, sizeBytes: data.length })
+    test('has its network in memory too, for the tests of web applications, and takes streams', async () => {
+      expect(await inPage('streamInMemory', key)).toEqual({ root, sizeBytes: data.length })
     })
 
     test('did all that with no error that nobody caught, in a browser that keeps origins apart', async () => {

@@ -90,9 +90,9 @@ const calls = {
   },
 
   /** The network inside the page: nothing is fetched. */
-  async inMemory(key: Key) {
+  async streamInMemory(key: Key) {
     const client = createZerogClient({ transport: memoryTransport(), account: privateKeyToAccount(key) })
-    const { root } = await client.storage.upload(chosenFile())
+    const { root } = await client.storage.upload(chosenFile().stream())
     return { root, sizeBytes: (await client.storage.downloadBytes(root)).length }
   },
 
@@ -102,6 +102,13 @@ const calls = {
       (response) => response.text(),
       (error: unknown) => `refused: ${String(error)}`,
     ),
+
+  async restRange(url: string, range: string) {
+    const response = await fetch(url, { headers: { range } })
+    const { status, headers } = response
+    const hex = toHex(new Uint8Array(await response.arrayBuffer()))
+    return { status, contentRange: headers.get('content-range'), etag: headers.get('etag'), hex }
+  },
 
   path: (gatewayUrl: string, key: Key) => refusalOf(clientOf(gatewayUrl, key).storage.upload({ path: '/etc/hostname' })),
 } as const

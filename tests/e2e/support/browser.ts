@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
 
 export type WebPage = {
@@ -23,20 +20,22 @@ const FLAGS = [
 
 /**
  * A page with one file input that runs `code`, from a server and in a browser of its own. It may connect only to `connectTo` and
- * evaluate no text: WebAssembly is all it needs.
+ * evaluate no text: WebAssembly is all it needs. Without Chromium's sandbox, which roots and many containers cannot have: the browser
+ * sees nothing but this page.
  */
-export async function openWebPage(
-  executablePath: string,
-  options: { readonly code: Uint8Array; readonly connectTo: readonly string[] },
-): Promise<WebPage> {
+export async function openWebPage(options: {
+  readonly executablePath: string
+  /** An empty or missing folder. */
+  readonly profile: string
+  readonly code: Uint8Array
+  readonly connectTo: readonly string[]
+}): Promise<WebPage> {
   const { origin, close: closeServer } = await servePage(options)
-  const profile = await mkdtemp(join(tmpdir(), 'zerog-browser-'))
-  const isRoot = process.getuid?.() === 0
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath,
-    headless: true,
-    chromiumSandbox: !isRoot,
-    args: [...FLAGS, ...(isRoot ? ['--no-sandbox'] : [])],
+  const { executablePath, profile } = options
+  const launch = { executablePath, headless: true, chromiumSandbox: false, args: FLAGS }
+  const browser = await chromium.launchPersistentContext(profile, launch).catch(async (error: unknown) => {
+    await closeServer()
+    throw error
   })
   const errors: string[] = []
   const page = await browser.newPage()
@@ -52,7 +51,6 @@ export async function openWebPage(
     async close() {
       await browser.close()
       await closeServer()
-      await rm(profile, { recursive: true, force: true })
     },
   }
 }
