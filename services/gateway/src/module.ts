@@ -1,7 +1,7 @@
 import { defineModule, type ModuleContext } from '@zerog/runtime'
 import type { FastifyInstance } from 'fastify'
 import { registerJsonRpc } from './adapters/http/json-rpc.ts'
-import { listen } from './adapters/http/listen.ts'
+import { listen, requireLoopback } from './adapters/http/listen.ts'
 import { createHttpServer } from './adapters/http/server.ts'
 import { registerStatus } from './adapters/http/status.ts'
 import { registerStorage, type StorageFaces } from './adapters/http/storage/register.ts'
@@ -22,6 +22,7 @@ export const gatewayModule = defineModule({
   config: gatewayConfig,
   start: async (context) => {
     const { config, logger, meter, clock } = context
+    if (context.network.development) requireLoopback(config)
     const cache = await context.cache()
     const heights = config.heightStamping
       ? createHeights({ cache, logger, meter, chainId: context.network.chainId })

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { ZerogError } from '@zerog/primitives'
 import type { FastifyInstance } from 'fastify'
 import type { GatewayConfig } from '../../config.ts'
@@ -13,6 +14,15 @@ export async function listen(app: FastifyInstance, config: GatewayConfig): Promi
   const port = typeof address === 'object' && address !== null ? address.port : config.port
   const host = config.host === '0.0.0.0' || config.host === '::' ? '127.0.0.1' : config.host
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** The keys of a development network are public: whoever reaches its door owns its accounts. Throws CONFIG_INVALID. */
+export function requireLoopback({ host }: Pick<GatewayConfig, 'host'>): void {
+  if (host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))) return
+  throw new ZerogError('CONFIG_INVALID', {
+    message: `host ${host} would show a development network (chain id 31337, public keys) to others: use 127.0.0.1 and a tunnel, or a chain id of your own`,
+    metadata: { field: 'host', target: 'gateway' },
+  })
 }
 
 function refusal(error: unknown, { host, port }: GatewayConfig): unknown {
