@@ -84,6 +84,12 @@ describe('where a value comes from', () => {
     )
   })
 
+  test('targets share by a merge key what must be the same, and override it', () => {
+    const yaml = 'da-node: &same {port: 1, logLevel: debug}\ngateway: {<<: *same, port: 2}\n'
+    const { base, module } = load({}, yaml)
+    expect({ port: module.port, logLevel: base.logLevel }).toEqual({ port: 2, logLevel: 'debug' })
+  })
+
   test('a secret is read from the file that <NAME>_FILE names, and never shown', () => {
     const path = join(dir, 'token')
     writeFileSync(path, 'hush\n')

@@ -27,7 +27,7 @@ export type ShownField = { readonly name: string; readonly value: unknown; reado
 export function loadConfig<Schema extends z.ZodType>(options: {
   readonly target: string
   readonly schema: Schema
-  /** YAML. Sections of targets that are not in `targets` are refused. */
+  /** YAML with merge keys (`<<`), so that targets share what must be the same. Sections of targets that are not in `targets` are refused. */
   readonly file?: string
   readonly env: Environment
   /** Every target name that exists, so that another target's section or variable is not taken for a mistake. */
@@ -113,7 +113,7 @@ function readFile(path: string, known: readonly string[]): Readonly<Record<strin
     throw refuse(`cannot be read (${(cause as NodeJS.ErrnoException).code}); check the path and its permissions`, cause)
   }
   if (text.length > CONFIG_FILE_BYTES_MAX) throw refuse(`is larger than ${CONFIG_FILE_BYTES_MAX} bytes`)
-  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true })
+  const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, merge: true })
   const [problem] = document.errors
   if (problem !== undefined) throw refuse(`is not valid YAML: ${problem.message.split('\n')[0]}`, problem)
   let content: unknown
