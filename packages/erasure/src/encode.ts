@@ -58,7 +58,8 @@ function commit(rows: Uint8Array, layout: Layout, engine: Engine): Encoded {
     return rows.subarray(index * rowBytes, (index + 1) * rowBytes)
   }
   const rowTree = merkleTree(k + n, row)
-  const rlc = engine.combine(data, rowBytes, deriveCoefficients(rowTree.root, layout))
+  const originals = Array.from({ length: k }, (_, index) => row(index))
+  const rlc = engine.combine(originals, rowBytes, deriveCoefficients(rowTree.root, layout))
   const rlcTree = merkleTree(rlc.length / RLC_BYTES, (index) => rlcAt(rlc, index))
   return {
     layout,

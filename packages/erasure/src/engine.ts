@@ -17,9 +17,9 @@ export type Engine = {
   restore(data: Uint8Array, present: Uint8Array, parity: ReadonlyMap<number, Uint8Array>, layout: Layout): void
   /**
    * Random linear combination of each row: the sum of symbol i times coefficient i.
-   * @param rows whole rows, one after the other
+   * @param rows of `rowBytes` each
    * @param coefficients 8 values per symbol, rowBytes / 2 * 8 in all
    * @returns 16 bytes per row, 8 little-endian values
    */
-  combine(rows: Uint8Array, rowBytes: number, coefficients: Uint16Array): Uint8Array
+  combine(rows: readonly Uint8Array[], rowBytes: number, coefficients: Uint16Array): Uint8Array
 }

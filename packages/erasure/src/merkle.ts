@@ -1,30 +1,42 @@
-import { sha256 } from '@zerog/kernels'
+import { sha256, sha256Tree, TREE_LEAVES_MAX } from '@zerog/kernels'
 import { HASH_BYTES, ROW_BYTES_MAX } from './limits.ts'
 
 /** A perfect binary tree of SHA-256 in the shape of RFC 6962: leaf = H(0 ‖ bytes), node = H(1 ‖ left ‖ right). */
 export type MerkleTree = {
   readonly root: Uint8Array
-  /** Sibling hashes from leaf to root. */
+  /** Sibling hashes from leaf to root, views. */
   path(index: number): Uint8Array[]
+}
+
+/** Checks paths of one tree whose root is known. What is proven once is compared later, not hashed again. */
+export type ProvenTree = {
+  /** Whether content and path lead to the root; every hash of the path counts. */
+  proves(content: Uint8Array, index: number, path: readonly Uint8Array[]): boolean
 }
 
 // One-shot hashing wants prefix and content side by side; nothing here is asynchronous, so one buffer serves all.
 const leafInput = new Uint8Array(1 + ROW_BYTES_MAX)
 const nodeInput = new Uint8Array(1 + 2 * HASH_BYTES).fill(1, 0, 1)
 
-/** @param leaf contents of each leaf, at most 32,768 bytes; `count` is a power of two */
+/**
+ * @param leaf contents of each leaf, at most 32,768 bytes
+ * @param count of leaves, a power of two
+ */
 export function merkleTree(count: number, leaf: (index: number) => Uint8Array): MerkleTree {
   // Node i has children 2i and 2i + 1; leaves start at `count`.
-  const nodes: Uint8Array[] = new Array(2 * count)
-  for (let index = 0; index < count; index++) nodes[count + index] = leafHash(leaf(index))
-  for (let index = count - 1; index >= 1; index--) {
-    nodes[index] = nodeHash(nodes[2 * index] as Uint8Array, nodes[2 * index + 1] as Uint8Array)
+  const nodes = new Uint8Array(2 * count * HASH_BYTES)
+  for (let index = 0; index < count; index++) nodes.set(leafHash(leaf(index)), (count + index) * HASH_BYTES)
+  if (count <= TREE_LEAVES_MAX) sha256Tree(nodes, count)
+  else {
+    for (let index = count - 1; index >= 1; index--) {
+      nodes.set(nodeHash(nodeAt(nodes, 2 * index), nodeAt(nodes, 2 * index + 1)), index * HASH_BYTES)
+    }
   }
   return {
-    root: nodes[1] as Uint8Array, // count >= 1
+    root: new Uint8Array(nodeAt(nodes, 1)),
     path(index) {
       const siblings: Uint8Array[] = []
-      for (let place = count + index; place > 1; place >>= 1) siblings.push(nodes[place ^ 1] as Uint8Array)
+      for (let place = count + index; place > 1; place >>= 1) siblings.push(nodeAt(nodes, place ^ 1))
       return siblings
     },
   }
@@ -35,10 +47,55 @@ export function foldPath(content: Uint8Array, index: number, path: readonly Uint
   let current = leafHash(content)
   let place = index
   for (const sibling of path) {
-    current = place % 2 === 0 ? nodeHash(current, sibling) : nodeHash(sibling, current)
+    current = parentOf(current, sibling, place)
     place >>= 1
   }
   return current
+}
+
+/** @param count of leaves, a power of two; memory: 64 bytes per leaf */
+export function provenTree(root: Uint8Array, count: number): ProvenTree {
+  const nodes = new Uint8Array(2 * count * HASH_BYTES)
+  // A proven node's sibling is proven too, and so are all above: what is known is closed towards the root.
+  const known = new Uint8Array(2 * count)
+  nodes.set(root, HASH_BYTES)
+  known[1] = 1
+  const isNode = (place: number, hash: Uint8Array): boolean => {
+    for (let at = 0; at < HASH_BYTES; at++) if (nodes[place * HASH_BYTES + at] !== hash[at]) return false
+    return true
+  }
+  return {
+    proves(content, index, path) {
+      const climbed: Uint8Array[] = []
+      let current = leafHash(content)
+      let place = count + index
+      for (; known[place] !== 1; place >>= 1) {
+        const sibling = path[climbed.length] as Uint8Array // its length was checked: it ends at the root, which is known
+        climbed.push(current)
+        current = parentOf(current, sibling, place)
+      }
+      if (!isNode(place, current)) return false
+      for (let level = climbed.length; level < path.length; level++, place >>= 1) {
+        if (!isNode(place ^ 1, path[level] as Uint8Array)) return false
+      }
+      for (const [level, hash] of climbed.entries()) {
+        const at = (count + index) >> level
+        nodes.set(hash, at * HASH_BYTES)
+        nodes.set(path[level] as Uint8Array, (at ^ 1) * HASH_BYTES)
+        known[at] = 1
+        known[at ^ 1] = 1
+      }
+      return true
+    },
+  }
+}
+
+function nodeAt(nodes: Uint8Array, place: number): Uint8Array {
+  return nodes.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES)
+}
+
+function parentOf(current: Uint8Array, sibling: Uint8Array, place: number): Uint8Array {
+  return place % 2 === 0 ? nodeHash(current, sibling) : nodeHash(sibling, current)
 }
 
 function leafHash(content: Uint8Array): Uint8Array {

@@ -50,13 +50,13 @@ function differentiate(work: Work, count: number): void {
   }
 }
 
-function combine(rows: Uint8Array, rowBytes: number, coefficients: Uint16Array): Uint8Array {
+function combine(rows: readonly Uint8Array[], _rowBytes: number, coefficients: Uint16Array): Uint8Array {
   const { log, exp } = fieldTables()
-  const out = new Uint8Array((rows.length / rowBytes) * RLC_BYTES)
+  const out = new Uint8Array(rows.length * RLC_BYTES)
   const sums = new Uint16Array(8)
-  for (let start = 0, index = 0; start < rows.length; start += rowBytes, index++) {
+  for (const [index, row] of rows.entries()) {
     sums.fill(0)
-    forEachSymbol(rows.subarray(start, start + rowBytes), (value, _, symbol) => {
+    forEachSymbol(row, (value, _, symbol) => {
       if (value === 0) return
       const valueLog = at(log, value)
       for (let limb = 0; limb < 8; limb++) {

@@ -41,8 +41,8 @@ export function requireCommitment(actual: Uint8Array, commitment: Uint8Array, wh
 }
 
 /** @throws ZerogError PROOF_INVALID */
-export function requireRoot(actual: Uint8Array, rowRoot: Uint8Array, index: number): void {
-  if (equalBytes(actual, rowRoot)) return
+export function requireProven(proven: boolean, rowRoot: Uint8Array, index: number): void {
+  if (proven) return
   throw new ZerogError('PROOF_INVALID', {
     message: `row ${index} and its path do not lead to row root ${toHex(rowRoot)}`,
     metadata: { check: 'path', row: String(index) },

@@ -1,7 +1,7 @@
-import { sha256 } from '@zerog/kernels'
+import { sha256, sha256Counters } from '@zerog/kernels'
 import { concatBytes } from '@zerog/primitives'
 import type { Engine } from './engine.ts'
-import { CHUNK_BYTES, HASH_BYTES, RLC_BYTES } from './limits.ts'
+import { CHUNK_BYTES, RLC_BYTES } from './limits.ts'
 import { merkleTree } from './merkle.ts'
 import type { Layout, Shape } from './shape.ts'
 
@@ -21,17 +21,11 @@ export function transcriptSeed(rowRoot: Uint8Array, { k, n, rowBytes }: Layout):
 
 /** Coefficients of the random linear combination: 8 values for each of the rowBytes / 2 symbols of a row. */
 export function deriveCoefficients(rowRoot: Uint8Array, layout: Layout): Uint16Array {
-  const symbols = layout.rowBytes / 2
-  const coefficients = new Uint16Array(8 * symbols)
-  const input = new Uint8Array(HASH_BYTES + 4)
-  input.set(transcriptSeed(rowRoot, layout))
-  const counter = new DataView(input.buffer, HASH_BYTES)
-  for (let symbol = 0; symbol < symbols; symbol++) {
-    counter.setUint32(0, symbol, true)
-    const hash = sha256(input)
-    for (let limb = 0; limb < 8; limb++) {
-      coefficients[8 * symbol + limb] = littleEndian16(hash, 2 * limb) ^ littleEndian16(hash, 16 + 2 * limb)
-    }
+  // Hash bytes 2k, 2k + 1 and 16 + 2k, 17 + 2k are value k's two shares: as bytes, one half of the hash added to the other.
+  const bytes = sha256Counters(transcriptSeed(rowRoot, layout), layout.rowBytes / 2)
+  const coefficients = new Uint16Array(bytes.length / 2)
+  for (let index = 0; index < coefficients.length; index++) {
+    coefficients[index] = byteAt(bytes, 2 * index) | (byteAt(bytes, 2 * index + 1) << 8)
   }
   return coefficients
 }
@@ -74,10 +68,6 @@ export function extendRlc(rlc: Uint8Array, { k, n }: Shape, engine: Engine): Uin
 
 export function rlcAt(rlc: Uint8Array, index: number): Uint8Array {
   return rlc.subarray(index * RLC_BYTES, (index + 1) * RLC_BYTES)
-}
-
-function littleEndian16(bytes: Uint8Array, offset: number): number {
-  return byteAt(bytes, offset) | (byteAt(bytes, offset + 1) << 8)
 }
 
 /** A byte that exists: every caller stays within its buffer. */

@@ -40,6 +40,21 @@ describe('rows beside the RLC vector', () => {
     )
   })
 
+  it('are refused for every flipped bit of row and path also where all rows are proven already', () => {
+    const known = verifier()
+    known.verify(Array.from({ length: 32 }, (_, row) => encoded.proof(row)))
+    fc.assert(
+      fc.property(index, bit, (row, at) => {
+        const proof = encoded.proof(row)
+        expect(refusal(() => known.verify([{ ...proof, row: flipped(proof.row, at % (8 * proof.row.length)) }]))).toBe(
+          'PROOF_INVALID path',
+        )
+        expect(refusal(() => known.verify([flipPath(proof, at)]))).toBe('PROOF_INVALID path')
+      }),
+    )
+    known.verify([encoded.proof(0)])
+  })
+
   it('are refused for every flipped bit of RLC vector, row root and commitment', () => {
     fc.assert(
       fc.property(index, bit, (row, at) => {
@@ -198,7 +213,7 @@ function commitWrongly(wrong: number, at: number) {
   rows[wrong] = flipped(encoded.row(wrong), at % (8 * rowBytes))
   const tree = merkleTree(32, (row) => rows[row] as Uint8Array)
   const coefficients = deriveCoefficients(tree.root, encoded.layout)
-  const rlc = plainEngine.combine(concatBytes(...rows.slice(0, 8)), rowBytes, coefficients)
+  const rlc = plainEngine.combine(rows.slice(0, 8), rowBytes, coefficients)
   const commitment = commitmentOf(tree.root, rlcRootOf(rlc))
   expect(toHex(commitment)).not.toBe(toHex(encoded.commitment))
   return {

@@ -2,14 +2,14 @@ import { equalBytes, toHex, ZerogError } from '@zerog/primitives'
 import { defaultEngine } from './default-engine.ts'
 import type { Engine } from './engine.ts'
 import { HASH_BYTES, RLC_BYTES } from './limits.ts'
-import { foldPath } from './merkle.ts'
+import { foldPath, type ProvenTree, provenTree } from './merkle.ts'
 import {
   checkForm,
   checkPath,
   encodingInvalid,
   type RowProof,
   requireCommitment,
-  requireRoot,
+  requireProven,
   type StandaloneProof,
 } from './proof.ts'
 import { checkRowBytes, checkShape, type Layout, type Shape } from './shape.ts'
@@ -39,7 +39,12 @@ export type Verifier = {
   verify(rows: readonly RowProof[]): void
 }
 
-type Bound = { readonly rowRoot: Uint8Array; readonly rowBytes: number; readonly coefficients: Uint16Array }
+type Bound = {
+  readonly rowRoot: Uint8Array
+  readonly rowBytes: number
+  readonly coefficients: Uint16Array
+  readonly tree: ProvenTree
+}
 
 /**
  * @throws ZerogError INVALID_ARGUMENT where the vector has the wrong length, PROOF_INVALID where `rowRoot` is given and vector and root
@@ -48,7 +53,7 @@ type Bound = { readonly rowRoot: Uint8Array; readonly rowBytes: number; readonly
 export function createVerifier(options: VerifierOptions, engine: Engine = defaultEngine()): Verifier {
   const shape = checkShape(options.shape)
   checkOptions(options)
-  const { commitment } = options
+  const commitment = new Uint8Array(options.commitment)
   const rlc = new Uint8Array(options.rlc) // a copy also of a Buffer, whose slice would share memory
   const rlcRoot = rlcRootOf(rlc)
   if (options.rowRoot !== undefined)
@@ -56,18 +61,21 @@ export function createVerifier(options: VerifierOptions, engine: Engine = defaul
   let bound: Bound | undefined
   let extended: Uint8Array | undefined
 
+  /** The first row's root stands or falls with the commitment, unless the root was given. */
+  const bind = ({ row, index, path }: RowProof, rowBytes: number): Bound => {
+    const rowRoot = options.rowRoot ?? foldPath(row, index, path)
+    if (options.rowRoot === undefined) requireCommitment(commitmentOf(rowRoot, rlcRoot), commitment, 'rows and RLC vector')
+    const coefficients = deriveCoefficients(rowRoot, { ...shape, rowBytes })
+    return { rowRoot, rowBytes, coefficients, tree: provenTree(rowRoot, shape.k + shape.n) }
+  }
+
   return {
     shape,
     rowBytes: () => bound?.rowBytes ?? options.rowBytes,
     verify(rows) {
       const rowBytes = checkBatch(rows, shape, bound?.rowBytes ?? options.rowBytes)
-      const roots = rows.map(({ index, row, path }) => foldPath(row, index, path))
-      const known = bound?.rowRoot ?? options.rowRoot
-      const rowRoot = known ?? (roots[0] as Uint8Array) // checkBatch refuses an empty batch
-      // Nothing is known yet: the first row's root stands or falls with the commitment.
-      if (known === undefined) requireCommitment(commitmentOf(rowRoot, rlcRoot), commitment, 'rows and RLC vector')
-      for (const [place, root] of roots.entries()) requireRoot(root, rowRoot, (rows[place] as RowProof).index)
-      const next = bound ?? { rowRoot, rowBytes, coefficients: deriveCoefficients(rowRoot, { ...shape, rowBytes }) }
+      const next = bound ?? bind(rows[0] as RowProof, rowBytes) // checkBatch refuses an empty batch
+      for (const { index, row, path } of rows) requireProven(next.tree.proves(row, index, path), next.rowRoot, index)
       extended ??= extendRlc(rlc, shape, engine)
       checkCombinations(rows, extended, next, engine)
       bound = next
@@ -91,7 +99,7 @@ export function verifyStandalone(
   checkPath(proof.rlcPath, shape.k, `the RLC path of row ${proof.index}`)
   const rowRoot = foldPath(proof.row, proof.index, proof.path)
   const layout: Layout = { ...shape, rowBytes: proof.row.length }
-  const value = engine.combine(proof.row, layout.rowBytes, deriveCoefficients(rowRoot, layout))
+  const value = engine.combine([proof.row], layout.rowBytes, deriveCoefficients(rowRoot, layout))
   const rlcRoot = foldPath(value, proof.index, proof.rlcPath)
   requireCommitment(commitmentOf(rowRoot, rlcRoot), commitment, `row ${proof.index} and its paths`)
 }
@@ -117,20 +125,21 @@ function checkBatch(rows: readonly RowProof[], shape: Shape, expected: number | 
 }
 
 /** @throws ZerogError ENCODING_INVALID */
-function checkCombinations(rows: readonly RowProof[], extended: Uint8Array, bound: Bound, engine: Engine): void {
-  for (let start = 0; start < rows.length; start += ROWS_AT_ONCE) {
-    const part = rows.slice(start, start + ROWS_AT_ONCE)
-    const joined = new Uint8Array(part.length * bound.rowBytes)
-    for (const [place, { row }] of part.entries()) joined.set(row, place * bound.rowBytes)
-    const values = engine.combine(joined, bound.rowBytes, bound.coefficients)
-    for (const [place, { index }] of part.entries()) {
-      if (!equalBytes(rlcAt(values, place), rlcAt(extended, index))) throw encodingInvalid(index)
-    }
+function checkCombinations(
+  rows: readonly RowProof[],
+  extended: Uint8Array,
+  { rowBytes, coefficients }: Bound,
+  engine: Engine,
+): void {
+  const values = engine.combine(
+    rows.map(({ row }) => row),
+    rowBytes,
+    coefficients,
+  )
+  for (const [place, { index }] of rows.entries()) {
+    if (!equalBytes(rlcAt(values, place), rlcAt(extended, index))) throw encodingInvalid(index)
   }
 }
-
-/** Rows that are copied together for one combination: at most 16 MiB. */
-const ROWS_AT_ONCE = 512
 
 function checkHash(bytes: Uint8Array, name: string): void {
   if (bytes.length !== HASH_BYTES)

@@ -45,7 +45,7 @@ export type ErasureKernel = {
   encode(data: Uint8Array, parity: Uint8Array, job: { k: number; n: number; places: number; rowBytes: number }): void
   restore(job: RestoreJob): void
   /** As `Engine.combine` of @zerog/erasure; rows of at most 32 KiB. */
-  combine(rows: Uint8Array, rowBytes: number, coefficients: Uint16Array): Uint8Array
+  combine(rows: readonly Uint8Array[], rowBytes: number, coefficients: Uint16Array): Uint8Array
 }
 
 const PLACES_MAX = 32_768
@@ -108,15 +108,14 @@ export function createErasureKernel(tables: ErasureTables, options: { readonly r
       })
     },
     combine(rows, rowBytes, coefficients) {
-      const count = rows.length / rowBytes
       const atOnce = Math.min(ROWS_COMBINED_MAX, Math.floor(dataBytes / rowBytes))
-      const out = new Uint8Array(count * 16)
+      const out = new Uint8Array(rows.length * 16)
       coefficientsIn.set(coefficients)
-      for (let start = 0; start < count; start += atOnce) {
-        const part = Math.min(atOnce, count - start)
-        memory.set(rows.subarray(start * rowBytes, (start + part) * rowBytes), data)
-        exports.combine(part, rowBytes)
-        out.set(sums.subarray(0, part * 16), start * 16)
+      for (let start = 0; start < rows.length; start += atOnce) {
+        const part = rows.slice(start, start + atOnce)
+        for (const [index, row] of part.entries()) memory.set(row, data + index * rowBytes)
+        exports.combine(part.length, rowBytes)
+        out.set(sums.subarray(0, part.length * 16), start * 16)
       }
       return out
     },
