@@ -111,15 +111,18 @@ function storageContracts(options: GenesisOptions): Record<Hex, GenesisAccount> 
       nonce: 1n,
       code: flow.deployedBytecode,
       // What the constructor does at block 0. Fields that are not named start at 0.
-      storage: storageSlots(flow.storage, {
-        owner: BigInt(owner),
-        'cursor.length': 1n,
-        market_: BigInt(at.market),
-        blocksPerEpoch_: blocksPerEpoch,
-        'context.flowLength': 1n,
-        'context.blockDigest': BigInt(EMPTY_HASH),
-        'context.digest': BigInt(EMPTY_HASH),
-      }),
+      storage: {
+        ...storageSlots(flow.storage, {
+          owner: BigInt(owner),
+          'cursor.length': 1n,
+          market_: BigInt(at.market),
+          blocksPerEpoch_: blocksPerEpoch,
+          'context.flowLength': 1n,
+          'context.blockDigest': BigInt(EMPTY_HASH),
+          'context.digest': BigInt(EMPTY_HASH),
+        }),
+        ...filledArray(flow.storage.frontier, 1n),
+      },
     },
     [at.market]: {
       balance: 0n,
@@ -159,6 +162,11 @@ function storageSlots<Layout extends StorageLayout>(
   return Object.fromEntries(
     [...slots].filter(([, value]) => value !== 0n).map(([slot, value]) => [word(BigInt(slot)), word(value)]),
   )
+}
+
+/** Every 32-byte element of a fixed array. */
+function filledArray({ slot, bytes }: StorageLayout[string], value: bigint): Record<Hex, Hex> {
+  return Object.fromEntries(Array.from({ length: bytes / 32 }, (_, index) => [word(BigInt(slot + index)), word(value)]))
 }
 
 function word(value: bigint): Hex {

@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { buildFileTree, toHex } from '@zerog/primitives'
+import fc from 'fast-check'
 import { decodeErrorResult, decodeFunctionResult, encodeDeployData, encodeFunctionData, type Hex, parseEther } from 'viem'
 import { artifacts, demoTokenAbi, developmentAccounts, flowAbi, greeterAbi } from '../src/index.ts'
-import { createExecutorChain } from './support/executor-chain.ts'
+import { createExecutorChain, type SendOptions } from './support/executor-chain.ts'
+import { leastGas } from './support/flow-states.ts'
 import { ReferenceFlow } from './support/reference-flow.ts'
 import { type Data, encodeOldSubmit, encodeSubmit, eventsOf, FLOW, MARKET } from './support/storage-client.ts'
 
@@ -53,6 +55,30 @@ describe('on our executor', () => {
       args: [PRICE, 1n, 0n],
     })
   })
+
+  it('files whose gas was estimated at the same time are all submitted, in whatever order', async () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 600_000 }), { minLength: 6, maxLength: 14 })
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.array(fc.nat(), { minLength: 14, maxLength: 14 }), async (sizesBytes, ranks) => {
+        // Epochs of eight blocks, so one or two end on the way.
+        const busy = await createExecutorChain({ blocksPerEpoch: 8n })
+        const estimated: SendOptions[] = []
+        for (const [index, sizeBytes] of sizesBytes.entries()) {
+          const tree = buildFileTree(new Uint8Array(sizeBytes).fill(index + 1))
+          const nodes = tree.nodes.map(({ height, root }) => ({ height: BigInt(height), root: toHex(root) }))
+          const account = index % 10
+          const submitter = (developmentAccounts()[account] as { address: Hex }).address
+          const data = encodeSubmit({ length: BigInt(sizeBytes), tags: '0x', nodes }, submitter)
+          const call = { to: FLOW, data, value: BigInt(tree.layout.paddedEntryCount) * PRICE, account }
+          const succeeds = (gas: bigint): Promise<boolean> => busy.succeeds({ ...call, gas }).catch(() => false)
+          estimated.push({ ...call, gas: await leastGas(succeeds) })
+        }
+        const order = estimated.map((call, index) => ({ call, rank: ranks[index] ?? 0 })).toSorted((a, b) => a.rank - b.rank)
+        for (const { call } of order) expect((await busy.send(call)).status).toBe(1)
+      }),
+      { numRuns: 5 },
+    )
+  }, 120_000)
 
   it('epochs take the hashes of the chain, by opcode and by EIP-2935', async () => {
     await chain.mine(300)

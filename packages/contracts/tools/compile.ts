@@ -8,7 +8,7 @@ export type Artifact = {
   readonly abi: readonly unknown[]
   readonly bytecode: string
   readonly deployedBytecode: string
-  /** Where value-type state lives, `struct.member` flattened: slot number, byte offset from the right, size in bytes. */
+  /** Where value types and fixed arrays live, `struct.member` flattened: slot number, byte offset from the right, size in bytes. */
   readonly storage: Readonly<Record<string, { readonly slot: number; readonly offset: number; readonly bytes: number }>>
 }
 
@@ -87,6 +87,5 @@ function flatten(
   const slot = baseSlot + Number(variable.slot)
   const name = `${prefix}${variable.label}`
   if (type.members !== undefined) return type.members.flatMap((member) => flatten(member, types, `${name}.`, slot))
-  const isValue = type.encoding === 'inplace' && type.base === undefined
-  return isValue ? [[name, { slot, offset: variable.offset, bytes: Number(type.numberOfBytes) }]] : []
+  return type.encoding === 'inplace' ? [[name, { slot, offset: variable.offset, bytes: Number(type.numberOfBytes) }]] : []
 }

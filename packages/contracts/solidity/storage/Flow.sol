@@ -5,6 +5,7 @@ import {Owned} from "../lib/Owned.sol";
 import {EpochRange, EpochRangeWithContextDigest, Epochs, MineContext} from "./Epochs.sol";
 import {FlowTree, FlowTreeLib} from "./FlowTree.sol";
 import {InvalidSubmission, Submission, SubmissionData, SubmissionLib} from "./Submission.sol";
+import {SubmissionGas} from "./SubmissionGas.sol";
 
 interface IMarket {
     function pricePerSector() external view returns (uint256);
@@ -42,6 +43,9 @@ contract Flow is Owned {
         bool loaded;
         uint256 lengthBefore;
         uint256 uploadSectors;
+        uint256 gasAtStart;
+        /// The most that the items so far can take.
+        uint256 gasOfItems;
     }
 
     /// Enough for a contract wallet's `receive`, too little to use up the caller's gas.
@@ -83,6 +87,8 @@ contract Flow is Owned {
     event Unpaused(address account);
 
     error NotEnoughFee(uint256 price, uint256 amount, uint256 paid);
+    /// Estimate the transaction's gas: the estimate includes what a change of the tree may need, and what is unused comes back.
+    error NotEnoughGas(uint256 needed, uint256 given);
     error EnforcedPause();
     error ExpectedPause();
     error ReentrancyGuardReentrantCall();
@@ -97,6 +103,7 @@ contract Flow is Owned {
         firstBlock = uint64(block.number);
         blocksPerEpoch_ = blocksPerEpochCount;
         context = Epochs.initial(block.number);
+        FlowTreeLib.prepare(frontier);
     }
 
     modifier running() {
@@ -290,6 +297,7 @@ contract Flow is Owned {
     // ---- inside
 
     function _begin() private view returns (Work memory work) {
+        work.gasAtStart = gasleft();
         work.cursor = cursor;
         work.lengthBefore = work.cursor.length;
     }
@@ -309,21 +317,33 @@ contract Flow is Owned {
         require(submitter != address(0), InvalidSubmission());
         length = SubmissionLib.checkedSectors(data);
         digest = SubmissionLib.identity(data);
+        work.gasOfItems += SubmissionGas.ofItem(data.nodes.length, data.tags.length);
         bytes32 key;
         if (data.tags.length == 0) {
             key = SubmissionLib.entryKey(data, submitter);
             Entry memory entry = entries[key];
-            if (entry.exists && IMarket(market_).expiresAt(entry.index) > block.timestamp) {
-                emit Submit(submitter, digest, entry.index, entry.startPos, length, data);
-                return (entry.index, digest, entry.startPos, length);
+            if (entry.exists) {
+                work.gasOfItems += SubmissionGas.ofSearch();
+                if (IMarket(market_).expiresAt(entry.index) > block.timestamp) {
+                    emit Submit(submitter, digest, entry.index, entry.startPos, length, data);
+                    return (entry.index, digest, entry.startPos, length);
+                }
             }
         }
+        work.gasOfItems += SubmissionGas.ofInsertion(work.lengthBefore, length, data.nodes.length);
+        _requireGas(work);
         if (!work.loaded) _load(work);
         index = work.cursor.count++;
         startIndex = _insert(work, data, length);
         rootByTxSeq[index] = work.tree.root();
         if (key != 0) entries[key] = Entry(true, uint64(index), uint64(startIndex));
         emit Submit(submitter, digest, index, startIndex, length, data);
+    }
+
+    /// Nothing that others submitted may raise the demand, else an exact estimate could be refused in its block.
+    function _requireGas(Work memory work) private view {
+        uint256 needed = SubmissionGas.ofCall(work.lengthBefore, msg.sender) + work.gasOfItems;
+        require(work.gasAtStart >= needed, NotEnoughGas(needed, work.gasAtStart));
     }
 
     /// Before the first insertion of a call: the tree, the epochs that ended, the day.
@@ -350,6 +370,8 @@ contract Flow is Owned {
     function _finish(Work memory work) private {
         uint256 fee = 0;
         if (work.loaded) {
+            // Once more for the known items behind the last insertion.
+            _requireGas(work);
             uint256 sectors = work.uploadSectors;
             uint256 price = IMarket(market_).pricePerSector();
             fee = price * sectors;

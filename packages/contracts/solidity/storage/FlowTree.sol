@@ -19,8 +19,15 @@ library FlowTreeLib {
     /// keccak256 of 256 zero bytes.
     bytes32 internal constant ZERO_SECTOR = 0xd397b3b043d87fcd6fad1291ff0bfd16401c274896d8c63a923727f077b8e0b5;
 
+    /// No slot is ever zero, so that a subtree of a height that nobody used yet costs its submitter no more than others (ADR 0056).
+    function prepare(bytes32[65] storage stored) internal {
+        for (uint256 i = 0; i < 65; ++i) stored[i] = bytes32(uint256(1));
+    }
+
     function load(bytes32[65] storage stored, uint256 length) internal view returns (FlowTree memory tree) {
         tree.length = length;
+        // The first sector, which nobody submitted, is 32 zero bytes.
+        if (length == 1) return tree;
         for (uint256 i = 0; length >> i != 0; ++i) {
             if ((length >> i) & 1 == 1) tree.nodes[i] = stored[i];
         }

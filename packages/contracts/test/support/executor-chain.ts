@@ -63,6 +63,12 @@ export async function createExecutorChain(storage: Partial<StorageParameters> = 
     },
     call: (to: Hex, data: Hex, from: Hex = ZERO_ADDRESS) =>
       executor.call(head.header.stateRoot, environmentAfter(head), { from, to, data }),
+    /** Whether a transaction would succeed in the next block. */
+    succeeds: async ({ to, data, value = 0n, account = 0, gas = 3_000_000n }: SendOptions): Promise<boolean> => {
+      const { address: from } = developmentAccounts()[account] as { address: Hex }
+      const request = { from, value, gas, ...(to === undefined ? {} : { to }), ...(data === undefined ? {} : { data }) }
+      return (await executor.call(head.header.stateRoot, environmentAfter(head), request)).error === undefined
+    },
     balance: async (address: Hex): Promise<bigint> => (await executor.account(head.header.stateRoot, address))?.balance ?? 0n,
   }
 }
