@@ -24,9 +24,6 @@ let indexer: Indexer
 let folder: string
 let signer: ethers.Wallet
 
-// The gas of a submission depends on those before it, which an estimate of several at once does not know.
-const GAS_LIMIT = 1_000_000
-
 beforeAll(async () => {
   jest.spyOn(console, 'log').mockImplementation(() => {})
   folder = await mkdtemp(join(tmpdir(), 'zerog-sdk-'))
@@ -72,7 +69,7 @@ async function runClient(job: Pick<SdkJob, 'files' | 'atOnce'> & Partial<SdkJob>
   const privateKeys = developmentAccounts()
     .slice(0, 9)
     .map((account) => account.privateKey)
-  child.stdin.end(JSON.stringify({ rpcUrl, indexerUrl, folder, gasLimit: GAS_LIMIT, privateKeys, ...job } satisfies SdkJob))
+  child.stdin.end(JSON.stringify({ rpcUrl, indexerUrl, folder, privateKeys, ...job } satisfies SdkJob))
   const [output] = await Promise.all([text(child.stdout), once(child, 'close')])
   return JSON.parse(output)
 }

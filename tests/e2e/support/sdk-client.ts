@@ -13,8 +13,6 @@ export type SdkJob = {
   readonly rpcUrl: string
   readonly indexerUrl: string
   readonly folder: string
-  /** 0: estimated. */
-  readonly gasLimit: number
   readonly privateKeys: readonly string[]
   readonly files: readonly Pick<StorageVector, 'rule' | 'size'>[]
   /** All files of an account at once, instead of one after the other. */
@@ -44,8 +42,7 @@ async function runLane(privateKey: string, lane: number): Promise<SdkResult[]> {
 async function roundTrip(signer: ethers.Wallet, file: SdkJob['files'][number], nonce: bigint | undefined): Promise<SdkResult> {
   const data = contentOf(file)
   const options = nonce === undefined ? {} : { nonce }
-  const transaction = { gasLimit: BigInt(job.gasLimit) }
-  const [uploaded, error] = await indexer.upload(new MemData(data), job.rpcUrl, signer as never, options, undefined, transaction)
+  const [uploaded, error] = await indexer.upload(new MemData(data), job.rpcUrl, signer as never, options)
   if (error !== null) throw error
   const { rootHash } = uploaded as { rootHash: string }
   const path = join(job.folder, createHash('sha256').update(`${rootHash}${file.size}`).digest('hex'))
