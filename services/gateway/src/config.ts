@@ -30,7 +30,8 @@ export const gatewayConfig = z.strictObject({
     .max(10_000)
     .default(64)
     .describe('requests that run at once on one HTTP connection (pipelining)'),
-  connectionsMax: z.int().min(1).max(100_000).default(10_000).describe('open connections, HTTP and WebSocket together'),
+  // A file of 4 GiB is 16,384 parallel posts of 0G's SDK, each on a connection of its own; the rest is for everybody else.
+  connectionsMax: z.int().min(1).max(100_000).default(20_000).describe('open connections, HTTP and WebSocket together'),
   webSocketsMax: z.int().min(1).max(100_000).default(2_000).describe('open WebSockets'),
   rateLimitPerSecond: z
     .int()
