@@ -24,28 +24,39 @@ export type Encoded = {
   standaloneProof(index: number): StandaloneProof
 }
 
+export type EncodeOptions = {
+  readonly engine?: Engine
+  /** Memory for all k + n rows, at least. The result lives in it until the caller uses it again; by default it is allocated. */
+  readonly space?: Uint8Array
+}
+
 /**
- * Encodes a payload and commits to it. Memory: (k + n) rows, plus 64 bytes and an object per row.
+ * Encodes a payload and commits to it. Memory: (k + n) rows, plus 64 bytes per row.
  * @throws ZerogError INVALID_ARGUMENT where the payload does not fit into the layout
  * @example encodePayload(bytes, layoutFor(bytes.length, { committeeRows: 512, rate: '1/4' })).commitment
  */
-export function encodePayload(payload: Uint8Array, layout: Layout, engine: Engine = defaultEngine()): Encoded {
-  checkLayout(layout)
-  const rows = new Uint8Array((layout.k + layout.n) * layout.rowBytes)
+export function encodePayload(payload: Uint8Array, layout: Layout, options: EncodeOptions = {}): Encoded {
+  const rows = spaceFor(layout, options)
   layPayload(rows.subarray(0, layout.k * layout.rowBytes), payload)
-  return commit(rows, layout, engine)
+  return commit(rows, layout, options.engine ?? defaultEngine())
 }
 
 /**
  * Encodes rows as they are, without the header of a payload.
  * @param data k rows, one after the other
  */
-export function encodeRows(data: Uint8Array, layout: Layout, engine: Engine = defaultEngine()): Encoded {
-  checkLayout(layout)
+export function encodeRows(data: Uint8Array, layout: Layout, options: EncodeOptions = {}): Encoded {
+  const rows = spaceFor(layout, options)
   assert(data.length === layout.k * layout.rowBytes, 'k whole rows are encoded')
-  const rows = new Uint8Array((layout.k + layout.n) * layout.rowBytes)
   rows.set(data)
-  return commit(rows, layout, engine)
+  return commit(rows, layout, options.engine ?? defaultEngine())
+}
+
+function spaceFor(layout: Layout, { space }: EncodeOptions): Uint8Array {
+  checkLayout(layout)
+  const bytes = (layout.k + layout.n) * layout.rowBytes
+  assert(space === undefined || space.length >= bytes, 'the space holds all rows')
+  return space === undefined ? new Uint8Array(bytes) : space.subarray(0, bytes)
 }
 
 /** @param rows space for all rows, of which the originals are filled; owned by the result */

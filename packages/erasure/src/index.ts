@@ -1,5 +1,5 @@
 export { type Collector, createCollector } from './collector.ts'
-export { type Encoded, encodePayload, encodeRows } from './encode.ts'
+export { type Encoded, type EncodeOptions, encodePayload, encodeRows } from './encode.ts'
 export type { Engine } from './engine.ts'
 export { BUNDLE_BYTES_MAX, HEADER_BYTES, ORIGINAL_ROWS_MAX, RLC_BYTES, ROW_BYTES_MAX, VERSION } from './limits.ts'
 export { cutRange, type Range, type RowSpan, readHeader, readPayload, spanOf } from './payload.ts'

@@ -10,7 +10,7 @@ export type RowSpan = { readonly rowFirst: number; readonly rowCount: number; re
 
 /**
  * Writes header and payload over the original rows; what remains is zero (celestia-app specs/src/fibre_encoding.md).
- * @param rows k rows of zeros
+ * @param rows k rows, whatever they hold
  * @throws ZerogError INVALID_ARGUMENT, LIMIT_EXCEEDED
  */
 export function layPayload(rows: Uint8Array, payload: Uint8Array): void {
@@ -23,6 +23,7 @@ export function layPayload(rows: Uint8Array, payload: Uint8Array): void {
   rows[0] = VERSION
   new DataView(rows.buffer, rows.byteOffset).setUint32(1, payload.length)
   rows.set(payload, HEADER_BYTES)
+  rows.fill(0, HEADER_BYTES + payload.length)
 }
 
 /**

@@ -27,7 +27,7 @@ describe.each(engines)('any k rows restore the payload: %s', (_, engine) => {
     fc.assert(
       fc.property(shapes, fc.integer({ min: 1, max: 20_000 }), fc.nat(), (shape, size, seed) => {
         const payload = bytesOf(size, seed)
-        const encoded = encodePayload(payload, { ...shape, rowBytes: rowBytesFor(size, shape.k) }, engine)
+        const encoded = encodePayload(payload, { ...shape, rowBytes: rowBytesFor(size, shape.k) }, { engine })
         const collector = createCollector({ shape, commitment: encoded.commitment, rlc: encoded.rlc }, engine)
         const indices = pick(shape.k + shape.n, shape.k, seed)
         for (const index of indices.slice(1)) collector.add([encoded.proof(index)])
@@ -42,7 +42,7 @@ describe.each(engines)('any k rows restore the payload: %s', (_, engine) => {
   it('also where only parity is left, and for as many rows as a committee has', () => {
     const payload = bytesOf(512 * 64 - HEADER_BYTES, 5)
     for (const rate of ['1/2', '1/4'] as const) {
-      const encoded = encodePayload(payload, layoutFor(payload.length, { committeeRows: 512, rate }), engine)
+      const encoded = encodePayload(payload, layoutFor(payload.length, { committeeRows: 512, rate }), { engine })
       const { k, n } = encoded.layout
       const collector = collectorOf(encoded)
       expect(collector.add(Array.from({ length: k }, (_, i) => encoded.proof(k + n - 1 - i)))).toBe(k)
@@ -86,6 +86,20 @@ describe('the collector', () => {
     }
     expect(toHex(collector.payload())).toBe(toHex(payload))
   })
+})
+
+it('space that is used again gives the same commitment as fresh memory, and is as large as it must be', () => {
+  const space = new Uint8Array(40_000).fill(0xff)
+  for (const [size, k] of [
+    [1_000, 8],
+    [1, 16],
+    [2_000, 4],
+  ] as const) {
+    const layout = { ...shapeAtRate(k, '1/4'), rowBytes: rowBytesFor(size, k) }
+    const payload = bytesOf(size, size)
+    expect(toHex(encodePayload(payload, layout, { space }).commitment)).toBe(toHex(encodePayload(payload, layout).commitment))
+  }
+  expect(() => encodePayload(new Uint8Array(1), { k: 1, n: 1, rowBytes: 64 }, { space: new Uint8Array(127) })).toThrow('space')
 })
 
 describe('ranges', () => {

@@ -59,7 +59,7 @@ describe.each([
   it.each(vectors.map((vector) => [`${vector.k} + ${vector.n} rows of ${vector.rowBytes}, ${vector.input}`, vector] as const))(
     '%s',
     (_, vector) => {
-      const encoded = encodeRows(input(vector), { k: vector.k, n: vector.n, rowBytes: vector.rowBytes }, engine)
+      const encoded = encodeRows(input(vector), { k: vector.k, n: vector.n, rowBytes: vector.rowBytes }, { engine })
       expect(toHex(encoded.rowRoot)).toBe(vector.rowRoot)
       expect(toHex(encoded.commitment)).toBe(vector.commitment)
       if (vector.rlc === undefined) return

@@ -44,11 +44,11 @@ export function encode(k: usize, n: usize, places: usize, width: usize): void {
   const step = blockOf(places)
   for (let column: usize = 0; column < width; column += step) {
     const bytes = min(step, width - column)
-    for (let i: usize = 0; i < k; i++) memory.copy(WORK + i * bytes, DATA + i * width + column, bytes)
+    for (let i: usize = 0; i < k; i++) move(WORK + i * bytes, DATA + i * width + column, bytes)
     inverse(places, places, k, bytes)
     forward(places, 0, n, bytes)
     const out = DATA + k * width + column
-    for (let i: usize = 0; i < n; i++) memory.copy(out + i * width, WORK + i * bytes, bytes)
+    for (let i: usize = 0; i < n; i++) move(out + i * width, WORK + i * bytes, bytes)
   }
 }
 
@@ -244,6 +244,19 @@ function scale(x: usize, y: usize, length: usize): void {
     }
     x += 32
     y += 32
+  }
+}
+
+/** x = y; a call of the host costs more than a block of a row. */
+function move(x: usize, y: usize, length: usize): void {
+  const end = x + length
+  while (x < end) {
+    store<v128>(x, load<v128>(y))
+    store<v128>(x, load<v128>(y, 16), 16)
+    store<v128>(x, load<v128>(y, 32), 32)
+    store<v128>(x, load<v128>(y, 48), 48)
+    x += 64
+    y += 64
   }
 }
 
