@@ -20,7 +20,7 @@ export {
   verifyVote,
 } from './simplex/committee.ts'
 export { decodeCertificate, encodeCertificate, type VotingContext, voteMessage } from './simplex/encoding.ts'
-export { REQUEST_BLOCKS_MAX, RESPONSE_BLOCKS_MAX, VIEWS_AHEAD_MAX } from './simplex/limits.ts'
+export { REQUEST_BLOCKS_MAX, RESPONSE_BLOCKS_MAX, VIEWS_AHEAD_MAX, VIEWS_BEHIND_MAX } from './simplex/limits.ts'
 export { leaderSchedule } from './simplex/schedule.ts'
 export { createVoterState, type Timeouts, type VoterConfig, type VoterState } from './simplex/state.ts'
 export * from './simplex/types.ts'

@@ -1,6 +1,6 @@
 import type { Hex } from '@zerog/primitives'
-import { ANSWERS_PER_RETRY_MAX, REQUEST_BLOCKS_MAX, REQUEST_VIEWS_MAX, RESPONSE_BLOCKS_MAX } from './limits.ts'
-import { isNullified, type Step, type VoterState } from './state.ts'
+import { ANSWERS_PER_RETRY_MAX, REQUEST_BLOCKS_MAX, REQUEST_VIEWS_MAX, RESPONSE_BLOCKS_MAX, VIEWS_BEHIND_MAX } from './limits.ts'
+import { isNullified, type Step, settledView, type VoterState } from './state.ts'
 import type { Block, Certificate, Message, ValidatorIndex, View } from './types.ts'
 
 // Simplex assumes that a certificate reaches everybody; real links lose what they had in flight. So what is missing is asked for, as
@@ -8,18 +8,24 @@ import type { Block, Certificate, Message, ValidatorIndex, View } from './types.
 
 /**
  * Asks for certificates of open views and for blocks that are named but not here: first the leader that built on them, then one peer
- * after the other, one request per retry interval.
+ * after the other, one request per retry interval. Too far behind, it is not the voter that fetches blocks.
  */
 export function requestMissing({ state, nowMs, effects }: Step): void {
   const views = missingViews(state)
   const blocks = [...wantedBlocks(state)].slice(0, REQUEST_BLOCKS_MAX)
-  if (views.length === 0 && blocks.length === 0) {
+  const isBehind = settledView(state) - state.finalized.view > VIEWS_BEHIND_MAX
+  if (views.length === 0 && blocks.length === 0 && !isBehind) {
     state.requests.signature = ''
     return
   }
-  const signature = `${views.join()}/${blocks.join()}`
+  const signature = isBehind ? 'behind' : `${views.join()}/${blocks.join()}`
   const isNew = signature !== state.requests.signature
   if (!isNew && nowMs < state.requests.atMs + state.config.timeouts.retryMs) return
+  if (isBehind && state.finalization) {
+    state.requests = { ...state.requests, signature, atMs: nowMs }
+    effects.push({ type: 'synchronize', certificate: state.finalization })
+    return
+  }
   const leader = state.views.get(state.view)?.proposal?.vote.signer
   const to = isNew && leader !== undefined && leader !== state.config.self ? leader : nextPeer(state)
   if (to === undefined) return
@@ -49,17 +55,17 @@ function nextPeer({ config, requests }: VoterState): ValidatorIndex | undefined 
 function missingViews(state: VoterState): View[] {
   const missing = new Set<View>()
   const parentView = state.views.get(state.view)?.proposal?.vote.ballot.parentView ?? state.view
-  for (let view = state.finalized.view + 1; view < state.view && missing.size < REQUEST_VIEWS_MAX; view++) {
+  for (let view = settledView(state) + 1; view < state.view && missing.size < REQUEST_VIEWS_MAX; view++) {
     const execution = state.views.get(view)?.execution ?? 'none'
     const unended = !isNullified(state, view) && (execution === 'none' || execution === 'invalid')
     const unjustified = view === parentView ? execution === 'none' : view > parentView && !isNullified(state, view)
     if (unended || unjustified) missing.add(view)
   }
-  for (const [view, { certificates, execution }] of state.views) {
+  for (const { certificates, execution } of state.views.values()) {
     if (missing.size >= REQUEST_VIEWS_MAX) break
-    if (view <= state.finalized.view || !certificates.notarize || execution !== 'none') continue
+    if (!certificates.notarize || execution !== 'none') continue
     const parent = certificates.notarize.ballot.parentView
-    if (parent > state.finalized.view && !state.views.get(parent)?.certificates.notarize) missing.add(parent)
+    if (parent > settledView(state) && !state.views.get(parent)?.certificates.notarize) missing.add(parent)
   }
   return [...missing]
 }
@@ -77,6 +83,7 @@ export function takeBlocks({ state }: Step, blocks: readonly Block[]): void {
 /** Blocks that some certificate names, directly or as ancestor, and that are not here. */
 function wantedBlocks(state: VoterState): Set<Hex> {
   const wanted = new Set<Hex>()
+  if (settledView(state) - state.finalized.view > VIEWS_BEHIND_MAX) return wanted
   const want = (tip: Hex): void => {
     let hash = tip
     let block = state.blocks.get(hash)
@@ -88,9 +95,9 @@ function wantedBlocks(state: VoterState): Set<Hex> {
     if (block === undefined) wanted.add(hash)
   }
   if (state.finalization && state.finalization.ballot.view > state.finalized.view) want(state.finalization.ballot.blockHash)
-  for (const [view, entry] of state.views) {
+  for (const entry of state.views.values()) {
     const { notarize } = entry.certificates
-    if (notarize && view > state.finalized.view && entry.execution === 'none') want(notarize.ballot.blockHash)
+    if (notarize && entry.execution === 'none') want(notarize.ballot.blockHash)
   }
   return wanted
 }
@@ -100,9 +107,9 @@ export function receiveRequest(current: Step, from: ValidatorIndex, request: Ext
   if (!mayAnswer(current, from)) return
   const views = request.views.slice(0, REQUEST_VIEWS_MAX)
   // One finalization settles all views below it.
-  const settled = views.find((view) => view <= state.finalized.view || state.finished)
+  const settled = views.find((view) => view <= settledView(state) || state.finished)
   if (settled !== undefined) helpForward(current, from, settled)
-  for (const view of views) if (view > state.finalized.view && !state.finished) helpForward(current, from, view)
+  for (const view of views) if (view > settledView(state) && !state.finished) helpForward(current, from, view)
   const { heightAbove } = request
   const elsewhere: Hex[] = []
   let left = RESPONSE_BLOCKS_MAX
@@ -143,8 +150,8 @@ function mayAnswer({ state, nowMs }: Step, peer: ValidatorIndex): boolean {
 function helpForward(current: Step, to: ValidatorIndex, view: View): void {
   const { state, effects } = current
   const send = (certificate: Certificate) => effects.push({ type: 'send', to, message: { type: 'certificate', certificate } })
-  if (view <= state.finalized.view || state.finished) {
-    if (state.finalized.certificate) send(state.finalized.certificate)
+  if (view <= settledView(state) || state.finished) {
+    if (state.finalization) send(state.finalization)
     return
   }
   for (const certificate of Object.values(state.views.get(view)?.certificates ?? {})) send(certificate)

@@ -10,6 +10,9 @@ export const REQUEST_BLOCKS_MAX = 4
 /** Blocks, asked ones and their ancestors, sent in answer to one request. */
 export const RESPONSE_BLOCKS_MAX = 64
 
+/** Views between what is known to be final and what is here. Beyond, blocks come from a stream (effect `synchronize`), not through the voter. */
+export const VIEWS_BEHIND_MAX = 256
+
 /** Validators of one epoch; bounds the bitmap of a certificate. */
 export const VALIDATORS_MAX = 1024
 

@@ -2,7 +2,7 @@ import { isHex } from '@zerog/primitives'
 import { answerLateNullify } from './catch-up.ts'
 import { assembleCertificate, isQuorum, stakeOf, verifyCertificate, verifyVote } from './committee.ts'
 import { VIEWS_AHEAD_MAX } from './limits.ts'
-import { isNullified, type Step, type ViewState, type VoterState, viewState } from './state.ts'
+import { forgetSettled, isNullified, type Step, settledView, type ViewState, type VoterState, viewState } from './state.ts'
 import { type Ballot, type Block, type Certificate, NO_BLOCK, type ValidatorIndex, type View, type Vote } from './types.ts'
 
 /** Whether two votes say the same. */
@@ -74,7 +74,7 @@ function assemble(current: Step, ballot: Ballot): void {
 export function receiveCertificate(current: Step, from: ValidatorIndex, certificate: Certificate): void {
   const { state } = current
   const { view, kind } = certificate.ballot
-  if (view <= state.finalized.view || state.finished) return
+  if (view <= settledView(state) || state.finished) return
   if (!isWellFormed(certificate.ballot) || state.views.get(view)?.certificates[kind] !== undefined) return
   if (!verifyCertificate(state.config.committee, certificate)) {
     state.ignored.add(from)
@@ -92,12 +92,15 @@ function keepCertificate(current: Step, certificate: Certificate): void {
   if (kind === 'nullify') for (const votes of Object.values(entry.votes)) votes.clear()
   effects.push({ type: 'persist', record: { type: 'certificate', certificate } })
   for (const signer of certificate.signers) state.heard[signer] = Math.max(state.heard[signer] as View, view)
-  if (kind === 'finalize' && view > (state.finalization?.ballot.view ?? 0)) state.finalization = certificate
+  if (kind !== 'finalize') return
+  // The views below say nothing any more that matters: the block's ancestors follow from its hash.
+  state.finalization = certificate
+  forgetSettled(state)
 }
 
 /** Whether votes of this view are still, or already, of interest: bounds what any peer can make us hold. */
 function isOpen(state: VoterState, view: View): boolean {
-  return view > state.finalized.view && view <= state.view + VIEWS_AHEAD_MAX && !state.finished
+  return view > settledView(state) && view <= state.view + VIEWS_AHEAD_MAX && !state.finished
 }
 
 function isWellFormed({ kind, view, parentView, blockHash }: Ballot): boolean {

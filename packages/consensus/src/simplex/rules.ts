@@ -4,8 +4,8 @@ import { isQuorum, stakeOf } from './committee.ts'
 import { voteMessage } from './encoding.ts'
 import { PATIENCE_MAX, VIEWS_PER_PATIENCE } from './limits.ts'
 import { receiveVote } from './receive.ts'
-import { anchorBlock, forgetSettled, isNullified, type Step, type VoterState, viewState } from './state.ts'
-import { type Ballot, type Block, type Certificate, type Message, NO_BLOCK, type View } from './types.ts'
+import { anchorBlock, forgetSettled, isNullified, type Step, settledView, type VoterState, viewState } from './state.ts'
+import { type Ballot, type Block, type Certificate, type Finalized, type Message, NO_BLOCK, type View } from './types.ts'
 
 /** Runs every rule until none has anything left to do. Each run either records something new or is the last. */
 export function progress(current: Step): void {
@@ -16,8 +16,8 @@ export function progress(current: Step): void {
     before = fingerprint(current)
     deliverFinalized(current)
     if (state.finished) return
+    if (state.finalization && state.view <= settledView(state)) enterView(current, settledView(state) + 1, state.finalization)
     for (const view of [...state.views.keys()].sort((a, b) => a - b)) {
-      if (view <= state.finalized.view) continue
       certify(current, view)
       finalize(current, view)
       leave(current, view)
@@ -35,8 +35,8 @@ function leave(current: Step, view: View): void {
   const { state } = current
   if (view < state.view) return
   const entry = viewState(state, view)
-  const { nullify, notarize: notarized, finalize: finalized } = entry.certificates
-  const exit = finalized ?? nullify ?? (entry.execution === 'valid' ? notarized : undefined)
+  const { nullify, notarize: notarized } = entry.certificates
+  const exit = nullify ?? (entry.execution === 'valid' ? notarized : undefined)
   if (exit) enterView(current, view + 1, exit)
 }
 
@@ -63,8 +63,8 @@ function deadlineMs(state: VoterState): number {
 }
 
 /** Many views without a finalized block mean that the network is slower than configured: wait longer, until one comes. */
-function patience({ view, finalized }: VoterState): number {
-  return Math.min(PATIENCE_MAX, 1 + Math.floor((view - finalized.view) / VIEWS_PER_PATIENCE))
+function patience(state: VoterState): number {
+  return Math.min(PATIENCE_MAX, 1 + Math.floor((state.view - settledView(state)) / VIEWS_PER_PATIENCE))
 }
 
 /** Not waiting for a leader that said nothing in the last views is safe only while a quorum was heard of: else we are the cut-off one. */
@@ -97,7 +97,7 @@ function propose(current: Step): void {
 }
 
 function bestParent(state: VoterState): { view: View; block: Block } | undefined {
-  for (let view = state.view - 1; view >= state.finalized.view; view--) {
+  for (let view = state.view - 1; view >= settledView(state); view--) {
     const block = anchorBlock(state, view)
     if (block) return { view, block }
     if (!isNullified(state, view)) return undefined
@@ -229,13 +229,27 @@ function deliverFinalized(current: Step): void {
   }
   const block = chain[0] ?? state.finalized.block
   effects.push({ type: 'finalized', blocks: chain.reverse(), certificate: finalization })
-  state.finalized = { view: finalization.ballot.view, block, certificate: finalization }
+  settle(current, { view: finalization.ballot.view, block, certificate: finalization })
+}
+
+/** The application has fetched and verified what is final, up to a point; it stands in its store. */
+export function onSynchronized(current: Step, finalized: Finalized): void {
+  const { state } = current
+  if (finalized.view <= state.finalized.view || state.finished) return
+  if (finalized.view > settledView(state)) state.finalization = finalized.certificate
+  settle(current, finalized)
+}
+
+function settle(current: Step, finalized: Finalized): void {
+  const { state, effects } = current
+  const { block, certificate } = finalized
+  state.finalized = finalized
+  state.blocks.set(block.hash, block)
   forgetSettled(state)
   effects.push({ type: 'truncate_log', view: state.finalized.view })
-  if (state.view <= state.finalized.view) enterView(current, state.finalized.view + 1, finalization)
   if (block.height >= state.config.heightLast) {
     state.finished = true
-    effects.push({ type: 'epoch_finished', block, certificate: finalization })
+    effects.push({ type: 'epoch_finished', block, certificate })
   }
 }
 
@@ -269,7 +283,7 @@ function cast(current: Step, ballot: Ballot): void {
 /** The safety rules of one validator, whatever led here. */
 function say({ state, effects }: Step, ballot: Ballot) {
   const { said } = viewState(state, ballot.view)
-  assert(ballot.view > state.finalized.view, 'no vote in a view that is settled')
+  assert(ballot.view > settledView(state), 'no vote in a view that is settled')
   assert(said[ballot.kind] === undefined, `at most one ${ballot.kind} per view`)
   assert(
     !(ballot.kind === 'finalize' && said.nullify) && !(ballot.kind === 'nullify' && said.finalize),

@@ -132,6 +132,11 @@ export function anchorBlock(state: VoterState, view: View): Block | undefined {
   return state.blocks.get((entry.certificates.notarize as Certificate).ballot.blockHash)
 }
 
+/** Views up to here are over for good: one of them is known to be final, even if its block or ancestors are not here yet. */
+export function settledView(state: VoterState): View {
+  return Math.max(state.finalized.view, state.finalization?.ballot.view ?? 0)
+}
+
 export function isNullified(state: VoterState, view: View): boolean {
   return state.views.get(view)?.certificates.nullify !== undefined
 }
@@ -147,12 +152,14 @@ export function forgetSettled(state: VoterState): void {
       hash = block.parentHash
     }
   }
+  if (state.finalization) keep(state.finalization.ballot.blockHash)
   for (const [view, { proposal, certificates, said }] of state.views) {
-    if (view < state.finalized.view) state.views.delete(view)
-    if (view <= state.finalized.view) continue
+    if (view <= settledView(state)) {
+      state.views.delete(view)
+      continue
+    }
     if (proposal) keep(proposal.block.hash)
     if (certificates.notarize) keep(certificates.notarize.ballot.blockHash)
-    if (certificates.finalize) keep(certificates.finalize.ballot.blockHash)
     if (said.notarize) keep(said.notarize.blockHash)
   }
   for (const hash of state.blocks.keys()) if (!kept.has(hash)) state.blocks.delete(hash)

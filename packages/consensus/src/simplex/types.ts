@@ -53,6 +53,9 @@ export type LogRecord =
   | { readonly type: 'vote'; readonly ballot: Ballot }
   | { readonly type: 'certificate'; readonly certificate: Certificate }
 
+/** A final block and what proves it. */
+export type Finalized = { readonly view: View; readonly block: Block; readonly certificate: Certificate }
+
 export type Event =
   /** Once, after the log was replayed. */
   | { readonly type: 'started' }
@@ -64,6 +67,8 @@ export type Event =
   | { readonly type: 'block_checked'; readonly view: View; readonly hash: Hex; readonly valid: boolean }
   /** Answers `certify`. `valid: false` only for a deterministic failure, the same at every honest validator. */
   | { readonly type: 'block_certified'; readonly view: View; readonly hash: Hex; readonly valid: boolean }
+  /** Answers `synchronize`: the store holds everything up to this block, verified. */
+  | { readonly type: 'synchronized'; readonly finalized: Finalized }
 
 /**
  * What the voter wants done, in this order: an effect may start only when the `store` and `persist` effects before it are durable.
@@ -89,6 +94,8 @@ export type Effect =
       readonly heightAbove: number
       readonly countMax: number
     }
+  /** Too far behind to fetch block by block: get what is final from a stream or snapshot. Repeated until it is answered. */
+  | { readonly type: 'synchronize'; readonly certificate: Certificate }
   | { readonly type: 'report'; readonly evidence: Evidence }
   /** Records of views up to this one are not needed any more. */
   | { readonly type: 'truncate_log'; readonly view: View }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { simulatedKey, simulatedMultisignature, simulatedSign } from '../testing.ts'
 import { createCommittee } from './committee.ts'
 import { voteMessage } from './encoding.ts'
-import { ANSWERS_PER_RETRY_MAX, RESPONSE_BLOCKS_MAX, VIEWS_AHEAD_MAX } from './limits.ts'
+import { ANSWERS_PER_RETRY_MAX, RESPONSE_BLOCKS_MAX, VIEWS_AHEAD_MAX, VIEWS_BEHIND_MAX } from './limits.ts'
 import { createVoterState, type VoterConfig } from './state.ts'
 import { type Ballot, type Block, type Certificate, type Effect, type Event, type Message, NO_BLOCK, type Vote } from './types.ts'
 import { restore, step } from './voter.ts'
@@ -489,6 +489,38 @@ describe('catching up', () => {
     expect(of(effects, 'serve')).toEqual([
       { type: 'serve', to: 3, blocks: [hashOf('long 199'), A.hash], heightAbove: 0, countMax: RESPONSE_BLOCKS_MAX - 1 },
     ])
+  })
+
+  test('too far behind, blocks are not fetched one by one: the application synchronizes, and the voter goes on from there', () => {
+    const it = voter()
+    const tip = child('tip', { hash: hashOf('before'), parentHash: NO_BLOCK, height: 400 })
+    const far = ballot('finalize', VIEWS_BEHIND_MAX + 1, 7, tip)
+    const effects = it.hearCertificate(far)
+    expect(of(effects, 'synchronize').map(({ certificate: { ballot: what } }) => what)).toEqual([far])
+    expect(of(effects, 'send')).toEqual([])
+    it.hear(0, { type: 'blocks', blocks: [tip] })
+    expect(it.state.blocks.has(tip.hash)).toBe(false)
+    expect(of(it.at(100), 'synchronize')).toEqual([])
+    expect(of(it.at(200), 'synchronize')).toHaveLength(1)
+    it.feed({ type: 'synchronized', finalized: { view: far.view, block: tip, certificate: certificate(far) } })
+    expect(it.state).toMatchObject({ view: far.view + 1, finalized: { block: tip } })
+    expect([...it.state.blocks.keys()]).toEqual([tip.hash])
+    const next = child('next', tip)
+    it.hearCertificate(nullify(far.view + 1))
+    it.propose(far.view + 2, far.view, next)
+    it.checked(far.view + 2, next)
+    expect(it.said()).toEqual([nullify(far.view + 1), ballot('notarize', far.view + 2, far.view, next)])
+  })
+
+  test('nothing is said any more in views that are settled, even while the final block is missing', () => {
+    const it = voter()
+    it.propose(1, 0, A)
+    it.hearCertificate(ballot('finalize', 3, 1, B))
+    it.checked(1, A)
+    it.hearCertificate(ballot('notarize', 1, 0, A))
+    it.at(10_000)
+    expect(new Set(it.said().map(({ kind, view }) => `${kind} ${view}`))).toEqual(new Set(['nullify 4']))
+    expect([...it.state.views.keys()]).toEqual([4])
   })
 
   test('a follower says nothing, asks how its view ended, and learns what is final', () => {

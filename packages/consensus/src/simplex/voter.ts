@@ -1,9 +1,19 @@
 import { assert } from '@zerog/primitives'
 import { receiveRequest, takeBlocks } from './catch-up.ts'
 import { receiveCertificate, receiveProposal, receiveVote } from './receive.ts'
-import { enterView, nullifyOnTimeout, onBuilt, onCertified, onChecked, progress, rearm, recountOwn } from './rules.ts'
+import {
+  enterView,
+  nullifyOnTimeout,
+  onBuilt,
+  onCertified,
+  onChecked,
+  onSynchronized,
+  progress,
+  rearm,
+  recountOwn,
+} from './rules.ts'
 import { createVoterState, forgetSettled, type Step, type VoterConfig, type VoterState, viewState } from './state.ts'
-import type { Block, Certificate, Effect, Event, LogRecord, Message, ValidatorIndex, View } from './types.ts'
+import type { Block, Effect, Event, Finalized, LogRecord, Message, ValidatorIndex } from './types.ts'
 
 /**
  * Simplex consensus (Chan and Pass, eprint 2023/463) in the variant of commonware's `consensus/simplex`: a block is executed
@@ -33,6 +43,8 @@ function apply(current: Step, event: Event): void {
       return onChecked(current, event.view, event.hash, event.valid)
     case 'block_certified':
       return onCertified(current, event.view, event.hash, event.valid)
+    case 'synchronized':
+      return onSynchronized(current, event.finalized)
   }
 }
 
@@ -54,7 +66,7 @@ function receive(current: Step, from: ValidatorIndex, message: Message): void {
 
 export type Restored = {
   /** The last finalized block that the store holds, with its view and certificate; absent at the start of the epoch. */
-  readonly finalized?: { readonly view: View; readonly block: Block; readonly certificate: Certificate }
+  readonly finalized?: Finalized
   /** Stored blocks above the finalized one; what the log does not name is forgotten. */
   readonly blocks: readonly Block[]
   /** Any prefix of the log that contains everything that was durable. */

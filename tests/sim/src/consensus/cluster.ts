@@ -10,6 +10,7 @@ import {
   type Timeouts,
   type Validator,
   VIEWS_AHEAD_MAX,
+  VIEWS_BEHIND_MAX,
   type VoterState,
   verifyCertificate,
   verifyVote,
@@ -291,6 +292,13 @@ export class Cluster {
         const valid = this.ledger.isExecutable(effect.block, epoch * this.#options.epochLength)
         return answer({ type: 'block_certified', view: effect.view, hash: effect.block.hash, valid })
       }
+      case 'synchronize':
+        return this.#ifAlive(node, 50 + this.#prng.below(200), 'synchronize', () => {
+          const source = this.#prng.pick(this.nodes.filter((each) => each !== node))
+          const blocks = source.up ? node.synchronize(epoch, source) : []
+          if (blocks.length > 0) this.#count('synchronized')
+          for (const block of blocks) if (this.isHonest(node)) this.ledger.finalize(node.index, block)
+        })
       case 'finalized':
         return this.#finalized(node, epoch, effect)
       case 'report':
@@ -400,15 +408,13 @@ export class Cluster {
   /** No peer can make an honest voter hold more than a few views' worth of votes, however it floods. */
   #checkBounds(node: SimulatedNode, state: VoterState): void {
     if (!this.isHonest(node)) return
-    const span = state.view - state.finalized.view + VIEWS_AHEAD_MAX + 2
+    const settled = Math.max(state.finalized.view, state.finalization?.ballot.view ?? 0)
+    const span = state.view - settled + VIEWS_AHEAD_MAX + 2
     if (state.views.size > span + CERTIFIED_AHEAD_MAX)
       throw new Error(`node ${node.index} holds ${state.views.size} views, ${span} are open`)
     // Per view its proposal and the block of its certificate; besides them ancestors of certified blocks, while they are fetched.
-    const certified = [...state.views]
-      .filter(([, { certificates }]) => Object.keys(certificates).length > 0)
-      .map(([view]) => view)
-    const fetched = Math.max(0, ...certified) - state.finalized.view
-    if (state.blocks.size > 2 * state.views.size + Math.max(0, fetched) + 2)
+    const fetched = Math.min(VIEWS_BEHIND_MAX, Math.max(settled, ...state.views.keys()) - state.finalized.view)
+    if (state.blocks.size > 2 * state.views.size + fetched + 2)
       throw new Error(`node ${node.index} holds ${state.blocks.size} blocks, ${state.views.size} views are open`)
     for (const [view, entry] of state.views) {
       const held = Object.values(entry.votes).some((votes) => votes.size > 0)

@@ -1,4 +1,15 @@
-import type { Block, Certificate, Committee, Effect, Event, LogRecord, Message, VoterConfig, VoterState } from '@zerog/consensus'
+import type {
+  Block,
+  Certificate,
+  Committee,
+  Effect,
+  Event,
+  Finalized,
+  LogRecord,
+  Message,
+  VoterConfig,
+  VoterState,
+} from '@zerog/consensus'
 import { simulatedKey, simulatedSign } from '@zerog/consensus/testing'
 import type { Hex } from '@zerog/primitives'
 
@@ -14,8 +25,6 @@ export type EpochPlan = {
   /** The index of each node. */
   readonly indices: readonly number[]
 }
-
-type Finalized = { readonly view: number; readonly block: Block; readonly certificate: Certificate }
 
 type Write =
   | { readonly type: 'record'; readonly epoch: number; readonly record: LogRecord }
@@ -42,7 +51,9 @@ class Disk {
     if (write.type === 'record') this.logs.set(write.epoch, [...(this.logs.get(write.epoch) ?? []), write.record])
     if (write.type === 'finalized') {
       const block = write.blocks.at(-1) ?? this.finalized.get(write.epoch)?.block ?? (this.anchors[write.epoch] as Block)
-      this.finalized.set(write.epoch, { view: write.view, block, certificate: write.certificate })
+      // What was synchronized meanwhile may be newer.
+      if (write.view > (this.finalized.get(write.epoch)?.view ?? 0))
+        this.finalized.set(write.epoch, { view: write.view, block, certificate: write.certificate })
       for (const each of write.blocks) this.blocks.set(each.hash, each)
     }
     if (write.type === 'truncate') {
@@ -115,6 +126,21 @@ export class SimulatedNode {
     this.#unsynced = []
     this.#syncing = false
     this.voters.clear()
+  }
+
+  /** Takes over what another node holds as final, as a stream of finalized blocks would bring it. */
+  synchronize(epoch: number, source: SimulatedNode): readonly Block[] {
+    const finalized = source.disk.finalized.get(epoch)
+    const own = this.disk.finalized.get(epoch)
+    if (finalized === undefined || finalized.view <= (own?.view ?? 0)) return []
+    const floor = own?.block ?? (this.disk.anchors[epoch] as Block)
+    const blocks: Block[] = []
+    let block: Block | undefined = finalized.block
+    for (; block && block.height > floor.height; block = source.disk.blocks.get(block.parentHash)) blocks.unshift(block)
+    const { view, certificate } = finalized
+    this.disk.apply({ type: 'finalized', epoch, view, blocks, certificate })
+    this.step(epoch, { type: 'synchronized', finalized })
+    return blocks
   }
 
   get unsynced(): number {
