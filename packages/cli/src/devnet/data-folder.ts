@@ -4,8 +4,11 @@ import { lockFolder } from '@zerog/adapters'
 import { ZerogError } from '@zerog/primitives'
 import { z } from 'zod'
 
-/** Raised when data of an older release cannot be read any more; migrations inside a format do not touch it. */
-export const DATA_FORMAT = 1
+/**
+ * Raised when data of an older release cannot be read any more; migrations inside a format do not touch it. 2: records carry a checksum of
+ * their key, and genesis holds another Flow contract.
+ */
+export const DATA_FORMAT = 2
 const FREE_BYTES_MIN = 512 * 1024 * 1024
 
 export const LAUNCHER_LOG = 'launcher.log'
