@@ -12,12 +12,14 @@ const providerOf = (transport: Transport) => ({ request: (request: RpcRequest) =
 
 /** A wallet in the browser: holds the key, counts its nonces, and answers eth_sendTransaction; everything else goes to the node. */
 function injectedWallet(transport: Transport): EIP1193Provider {
-  const inner = createWalletClient({ account, transport: custom(providerOf(transport)) })
+  const inner = createWalletClient({ account, transport: custom(providerOf(transport), { retryCount: 0 }) })
   const request = ({ method, params }: { method: string; params?: any }) => {
     if (method !== 'eth_sendTransaction') return transport.request('rpc', { method, params: params ?? [] })
-    const { from, to, value, data, gas } = params[0]
+    const { from, to, value, data, gas, chainId } = params[0]
+    if (typeof chainId === 'number') throw new Error('quantities are hexadecimal')
     if (from.toLowerCase() !== account.address.toLowerCase()) throw new Error(`${from} is not an account of this wallet`)
-    return inner.sendTransaction({ chain: null, to, value: BigInt(value ?? 0), data, gas: BigInt(gas) })
+    const fees = { maxFeePerGas: BigInt(params[0].maxFeePerGas), maxPriorityFeePerGas: BigInt(params[0].maxPriorityFeePerGas) }
+    return inner.sendTransaction({ chain: null, to, value: BigInt(value ?? 0), data, gas: BigInt(gas), ...fees })
   }
   return { request } as unknown as EIP1193Provider // it has no events
 }
@@ -54,6 +56,27 @@ test.each(signers.slice(0, 2))('%s gets a nonce for each of ten transactions at 
   const sent = await Promise.all(Array.from({ length: 10 }, () => client.chain.send({ to, value: 1n })))
   expect(new Set(sent.map(({ hash }) => hash)).size).toBe(10)
   expect(await client.chain.nonce(account.address)).toBe(10)
+})
+
+test.each(signers.slice(0, 2))('%s asks the node only for what it needs, once', async (_, signerOf) => {
+  const inner = memoryTransport()
+  const methods: string[] = []
+  const transport: Transport = {
+    request: (face, request, options) => {
+      methods.push(request.method)
+      return inner.request(face, request, options)
+    },
+  }
+  await createZerogClient({ transport, account: signerOf(transport) }).chain.send({ to, value: 1n })
+  expect(methods).toEqual([
+    'eth_chainId',
+    'eth_estimateGas',
+    'eth_getBlockByNumber',
+    'eth_maxPriorityFeePerGas',
+    'eth_getBalance',
+    'eth_getTransactionCount',
+    'eth_sendRawTransaction',
+  ])
 })
 
 test('a wallet client with an action of its own sends by it', async () => {

@@ -62,8 +62,9 @@ export async function sendTransaction(context: Context, options: SendOptions): P
     await requireFunds(context, from, base.value + feeMax)
     throwIfCancelled(options.signal)
     const { send, account, isLocal } = walletOf(context)
-    const sendAs = (nonce?: number): Promise<Hash> =>
-      send({ ...base, ...fees, gas, account, chain, ...(nonce === undefined ? {} : { nonce }) })
+    // Without the id viem would ask the node to fill in what is complete: a request more, which many nodes refuse.
+    const whole = { ...base, ...fees, gas, account, chain, chainId: chain.id }
+    const sendAs = (nonce?: number): Promise<Hash> => send(nonce === undefined ? whole : { ...whole, nonce })
     const hash = isLocal ? await context.nonces.use(from, sendAs) : await sendAs()
     return { hash, from, feeMax }
   } catch (error) {
