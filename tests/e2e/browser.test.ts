@@ -65,7 +65,7 @@ withProgram('chromium', (executablePath) => {
       web = await openWebPage({ executablePath, profile: join(dataDir, 'browser'), code, connectTo })
       await writeFile(join(dataDir, 'chosen.bin'), data)
       await web.page.setInputFiles('input', join(dataDir, 'chosen.bin'))
-    }, 60_000)
+    }, 120_000)
 
     afterAll(async () => {
       await web?.close()
