@@ -77,13 +77,13 @@ export function restore(given: usize, wanted: usize, first: usize, used: usize, 
   }
 }
 
-/** For each of `count` <= 4096 rows at DATA the sum of its symbols times their coefficients, at SUMS. */
-export function combine(count: usize, rowBytes: usize): void {
+/** For each of `count` <= 4096 rows at DATA, `stride` apart, the sum of its symbols times their coefficients, at SUMS. */
+export function combine(count: usize, rowBytes: usize, stride: usize): void {
   memory.fill(SUMS, 0, count * 16)
   for (let chunk: usize = 0; chunk < rowBytes; chunk += 64) {
     for (let i: usize = 0; i < 32; i++) makeProducts(PRODUCTS + i * 1024, COEFFICIENTS + (chunk / 2 + i) * 16)
     for (let row: usize = 0; row < count; row++) {
-      const at = DATA + row * rowBytes + chunk
+      const at = DATA + row * stride + chunk
       let a = load<v128>(SUMS + row * 16)
       let b = i64x2.splat(0)
       for (let i: usize = 0; i < 32; i += 8) {

@@ -16,7 +16,7 @@ type Exports = {
   prepare(count: number): void
   encode(k: number, n: number, places: number, width: number): void
   restore(given: number, wanted: number, first: number, used: number, count: number, width: number): void
-  combine(count: number, rowBytes: number): void
+  combine(count: number, rowBytes: number, stride: number): void
 }
 
 /** Tables of GF(2^16): logarithms and powers of 65536 entries, 65535 factors of the transform. */
@@ -108,13 +108,15 @@ export function createErasureKernel(tables: ErasureTables, options: { readonly r
       })
     },
     combine(rows, rowBytes, coefficients) {
-      const atOnce = Math.min(ROWS_COMBINED_MAX, Math.floor(dataBytes / rowBytes))
+      // Chunks of one column fall on different cache sets this way: row sizes are often powers of two.
+      const stride = rowBytes + CHUNK_BYTES
+      const atOnce = Math.min(ROWS_COMBINED_MAX, Math.floor(dataBytes / stride))
       const out = new Uint8Array(rows.length * 16)
       coefficientsIn.set(coefficients)
       for (let start = 0; start < rows.length; start += atOnce) {
         const part = rows.slice(start, start + atOnce)
-        for (const [index, row] of part.entries()) memory.set(row, data + index * rowBytes)
-        exports.combine(part.length, rowBytes)
+        for (const [index, row] of part.entries()) memory.set(row, data + index * stride)
+        exports.combine(part.length, rowBytes, stride)
         out.set(sums.subarray(0, part.length * 16), start * 16)
       }
       return out
