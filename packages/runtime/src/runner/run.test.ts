@@ -151,6 +151,8 @@ describe('running targets', () => {
       'the log is cut; run: zerog chain rebuild',
     )
     expect(events).toEqual(['start a', 'start b', 'drain a', 'stop a'])
+    expect(lines.some((line) => line.includes('"event":"start_failed"') && line.includes('DATA_FOLDER_DAMAGED'))).toBe(true)
+    expect(lines.some((line) => line.includes('"event":"stopped"') && line.includes('"code":1'))).toBe(true)
   })
 
   test('reads a file that has sections of targets which run elsewhere', async () => {

@@ -203,6 +203,10 @@ export async function run(options: RunOptions): Promise<Running> {
     }
     stopping.signal.throwIfAborted()
   } catch (error) {
+    if (!stopping.signal.aborted) {
+      logger.error('start_failed', { error })
+      fatalError ??= { error }
+    }
     await shutDown('a target could not start')
     throw fatalError === undefined ? error : fatalError.error
   }
