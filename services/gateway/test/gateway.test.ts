@@ -219,6 +219,43 @@ describe('HTTP', () => {
   })
 })
 
+test('what comes over an open connection while draining is refused in the form of its face', async () => {
+  const { chains, running, url } = await start()
+  let release = () => {}
+  ;(chains['chain-validator/0'] as ChainStandIn).gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const body = '{"jsonrpc":"2.0","id":1,"method":"eth_call"}'
+  const post = `POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+  const ask = async (late: string) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    let text = ''
+    socket.on('data', (data) => {
+      text += data
+    })
+    const before = chains['chain-validator/0']?.bodies.length ?? 0
+    socket.write(post)
+    while (chains['chain-validator/0']?.bodies.length === before) await new Promise(setImmediate)
+    // The server may cut the connection right after its last answer.
+    socket.on('error', () => {})
+    const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(text)))
+    return { late: () => new Promise<void>((resolve) => void socket.write(late, () => resolve())), closed }
+  }
+  const json = await ask(post)
+  const plain = await ask('GET /status HTTP/1.1\r\nhost: x\r\n\r\n')
+  const drained = running.drain?.()
+  await Promise.all([json.late(), plain.late()])
+  // What was written lies in the server's sockets now; it reads them in its next turn, before the first answers leave.
+  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
+  release()
+  const [jsonText, plainText] = await Promise.all([json.closed, plain.closed])
+  await drained
+  expect(jsonText.match(/HTTP\/1\.1 (\d+)/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 503'])
+  const answer = JSON.parse(jsonText.slice(jsonText.lastIndexOf('\r\n\r\n')))
+  expect(answer).toMatchObject({ jsonrpc: '2.0', error: { code: -32000, data: { reason: 'SHUTTING_DOWN' } } })
+  expect(JSON.parse(plainText.slice(plainText.lastIndexOf('\r\n\r\n')))).toMatchObject({ status: 503, reason: 'SHUTTING_DOWN' })
+})
+
 describe('WebSocket', () => {
   const opened = async (url: string) => {
     const socket = new WebSocket(url.replace('http', 'ws'))

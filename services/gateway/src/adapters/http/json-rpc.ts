@@ -59,11 +59,12 @@ export function registerJsonRpc(
   for (const url of ['/', '/rpc']) app.post(url, { bodyLimit: config.rpcBodyBytesMax, errorHandler: jsonRpcRefusal }, handle)
 }
 
-/** What the framework refuses before the handler runs (size, rate) in the form that JSON-RPC clients read. */
+/** What is refused before the handler runs (size, rate, a stop) in the form that JSON-RPC clients read. */
 function jsonRpcRefusal(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const tooLarge = typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === 413
   const cause = tooLarge ? new ZerogError('LIMIT_EXCEEDED', { message: 'the body is larger than this face accepts' }) : error
-  const status = tooLarge ? 413 : cause instanceof ZerogError && cause.status === 'RESOURCE_EXHAUSTED' ? 429 : 200
+  const refused = cause instanceof ZerogError ? cause : undefined
+  const status = tooLarge ? 413 : refused?.status === 'RESOURCE_EXHAUSTED' ? 429 : refused?.reason === 'SHUTTING_DOWN' ? 503 : 200
   reply
     .code(status)
     .type('application/json')

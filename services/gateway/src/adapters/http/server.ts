@@ -18,7 +18,8 @@ export function createHttpServer(
     trustProxy: config.trustProxy,
     genReqId: (raw) => requestIdOf(raw.headers['x-request-id'], deps.uuid),
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // The framework's own answer is in nobody's form: `refuseWhileClosing` words it for each face.
+    return503OnClosing: false,
     logger: false,
     routerOptions: { maxParamLength: 1_024 },
   })
@@ -27,6 +28,7 @@ export function createHttpServer(
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   registerCors(app, config.corsOrigins)
+  refuseWhileClosing(app)
   registerConnectionLimit(app, config.requestsPerConnectionMax)
   app.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('x-request-id', request.id)
@@ -43,6 +45,21 @@ export function createHttpServer(
     ),
   )
   return app
+}
+
+/** Requests that still come over open connections; new connections are not accepted any more. */
+function refuseWhileClosing(app: FastifyInstance): void {
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  app.addHook('onRequest', async () => {
+    if (!closing) return
+    throw new ZerogError('SHUTTING_DOWN', {
+      message: 'this gateway is shutting down; call another one, or again in a moment',
+      retryAfterMs: 1_000,
+    })
+  })
 }
 
 /** Pipelined requests of one connection run at once; beyond the limit they are refused instead of piling up. */
