@@ -49,18 +49,22 @@ export function httpTransport(
 
 function resultOf(text: string, context: { readonly url: string; readonly method: string; readonly status: number }): unknown {
   const answer = parse(text)
-  if (typeof answer !== 'object' || answer === null || !('result' in answer || 'error' in answer)) {
-    throw new ZerogError('DEPENDENCY_UNAVAILABLE', {
-      message:
-        context.status === 404
-          ? `${context.url} does not serve ${context.method}: a devnet with --chain-only has no storage; else check the URL`
-          : `${context.url} answered ${context.method} with HTTP ${context.status} and no JSON-RPC; is it the right endpoint?`,
-      metadata: { url: context.url, method: context.method },
-    })
+  if (isObject(answer)) {
+    if (isObject(answer.error)) throw fromJsonRpcError(answer.error, context.method)
+    // Servers that speak no JSON-RPC also say "error" at times, as a text: that is no answer.
+    if ('result' in answer) return answer.result
   }
-  if ('error' in answer && typeof answer.error === 'object' && answer.error !== null)
-    throw fromJsonRpcError(answer.error, context.method)
-  return 'result' in answer ? answer.result : undefined
+  throw new ZerogError('DEPENDENCY_UNAVAILABLE', {
+    message:
+      context.status === 404
+        ? `${context.url} does not serve ${context.method}: a devnet with --chain-only has no storage; else check the URL`
+        : `${context.url} answered ${context.method} with HTTP ${context.status} and no JSON-RPC; is it the right endpoint?`,
+    metadata: { url: context.url, method: context.method },
+  })
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }
 
 function parse(text: string): unknown {
