@@ -30,5 +30,6 @@ try {
   say(`${rounds} rounds in ${((performance.now() - startedMs) / 1000).toFixed(0)} s: nothing acknowledged was lost or doubled`)
 } catch (error) {
   process.stderr.write(`FAILED ${error instanceof Error ? error.message : String(error)}\n`)
+  for (let cause = error; cause instanceof Error; cause = cause.cause) process.stderr.write(`${cause.stack}\n`)
   process.exitCode = 1
 }

@@ -47,7 +47,12 @@ export type Books = {
   readonly blockHash: (height: bigint) => Hex | undefined
   /** Submission index of a file root; undefined if no event named it. */
   readonly entryOf: (root: Hex) => bigint | undefined
-  readonly totals: () => { readonly transactions: number; readonly entries: number; readonly repeated: number }
+  readonly totals: () => {
+    readonly transactions: number
+    readonly entries: number
+    readonly repeated: number
+    readonly failed: number
+  }
 }
 
 const { flow, market } = addresses({ chainId: 31_337n })
@@ -62,6 +67,7 @@ export async function openBooks(transport: Transport, accounts: readonly Hex[]):
   const entryByRoot = new Map<Hex, bigint>()
   let entries = 0n
   let repeated = 0
+  let failed = 0
 
   const price = await readPrice(transport)
   // Account 0 of a devnet starts at nonce 13 (ARCHITECTURE 3a).
@@ -105,14 +111,19 @@ export async function openBooks(transport: Transport, accounts: readonly Hex[]):
     const gasPrice = hexToBigInt(receipt.effectiveGasPrice)
     book(from, -gasUsed * gasPrice)
     book(block.miner, gasUsed * (gasPrice - hexToBigInt(block.baseFeePerGas)))
+    if (to === flow) return readSubmission(from, receipt)
     requirePromise(receipt.status === '0x1', () => `transaction ${hash} failed`)
-    if (to === flow) return readSubmissions(from, receipt)
     book(from, -hexToBigInt(transaction.value))
     if (to !== null) book(to, hexToBigInt(transaction.value))
   }
 
   /** Only an entry that is new is paid for: the rest of the value comes back. */
-  function readSubmissions(payer: Hex, receipt: WireReceipt): void {
+  function readSubmission(payer: Hex, receipt: WireReceipt): void {
+    // Another submission between estimate and block can make the estimated gas too little: that costs gas only.
+    if (receipt.status !== '0x1') {
+      failed++
+      return
+    }
     for (const log of receipt.logs) {
       if (log.address !== flow) continue
       const event = decodeEventLog({ abi: flowAbi, topics: log.topics, data: log.data })
@@ -173,7 +184,7 @@ export async function openBooks(transport: Transport, accounts: readonly Hex[]):
     nonce: (address) => nonces.get(address) ?? 0,
     blockHash: (height) => blocks[Number(height)],
     entryOf: (root) => entryByRoot.get(root),
-    totals: () => ({ transactions: mined.size, entries: Number(entries), repeated }),
+    totals: () => ({ transactions: mined.size, entries: Number(entries), repeated, failed }),
   }
 }
 

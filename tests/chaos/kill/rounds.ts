@@ -29,6 +29,8 @@ export type KillLoopReport = {
   readonly events: { readonly events: number; readonly redelivered: number }
   /** Submissions that were sent again after an outage and cost nothing. */
   readonly repeatedSubmissions: number
+  /** Out of gas because another submission came between estimate and block. */
+  readonly failedSubmissions: number
   readonly height: bigint
   readonly outages: Readonly<Record<string, number>>
   readonly recoverySecondsMax: number
@@ -159,11 +161,12 @@ async function openWorkload(fire: DevnetUnderFire, random: Prng) {
     )
   const heights = watchHeights(caller)
   const events = await watchEvents(fire.databaseUrl())
+  let abandoned = false
   let checked = { transfers: 0, files: 0, segments: 0 }
 
   async function killAndRecover(plan: RoundPlan): Promise<Recovery> {
     const goal = acknowledged + plan.acknowledgements
-    await until(`${plan.acknowledgements} acknowledgements`, () => acknowledged >= goal, ROUND_MS)
+    await until(`${plan.acknowledgements} acknowledgements`, () => abandoned || acknowledged >= goal, ROUND_MS)
     await new Promise((resolve) => setTimeout(resolve, plan.delayMs))
     if (plan.strict) caller.gate.close()
     const killed = fire.kill(plan.victim)
@@ -224,9 +227,19 @@ async function openWorkload(fire: DevnetUnderFire, random: Prng) {
         ...transferLanes.map((lane) => lane.run(TRANSFERS_PER_ROUND)),
         ...uploadLanes.map((lane) => lane.run(FILES_PER_ROUND)),
       ])
-      const [recovery] = await Promise.race([Promise.all([killAndRecover(plan), work]), heights.done.then(endedEarly)])
+      const recovering = killAndRecover(plan)
+      try {
+        await Promise.race([Promise.all([recovering, work]), heights.done.then(endedEarly)])
+      } catch (error) {
+        // Nothing is started any more once this throws.
+        abandoned = true
+        caller.abandon()
+        caller.gate.open()
+        await Promise.allSettled([recovering, work])
+        throw error
+      }
       await check()
-      return recovery
+      return await recovering
     },
     async close() {
       // Everything of all rounds once more, after the last of them.
@@ -235,7 +248,7 @@ async function openWorkload(fire: DevnetUnderFire, random: Prng) {
       await books.requireBalances()
       heights.stop()
       await heights.done
-      const { transactions, repeated } = books.totals()
+      const { transactions, repeated, failed } = books.totals()
       return {
         transactions,
         transfers: transfers.length,
@@ -243,6 +256,7 @@ async function openWorkload(fire: DevnetUnderFire, random: Prng) {
         segments: segments.length,
         events: events.counts(),
         repeatedSubmissions: repeated,
+        failedSubmissions: failed,
         height,
         outages: Object.fromEntries(caller.outages),
       }

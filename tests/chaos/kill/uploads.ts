@@ -1,4 +1,4 @@
-import { buildFileTree, checkSegmentProof, fromHex, type Hex, toHex } from '@zerog/primitives'
+import { buildFileTree, checkSegmentProof, fromHex, type Hex, toHex, ZerogError } from '@zerog/primitives'
 import {
   createZerogClient,
   downloadBytes,
@@ -48,7 +48,7 @@ export function uploadLane(
     const ahead = random.chance(0.4)
     await caller.persist(`file ${root} of ${bytes.length} bytes`, async () => {
       const wait = ahead ? 'submitted' : 'finalized'
-      await client.storage.upload(bytes, { wait, timeoutMs: FINALITY_MS })
+      await client.storage.upload(bytes, { wait, timeoutMs: FINALITY_MS }).catch(againIfOutOfGas)
       if (ahead) await waitForFinality(client, { root }, { timeoutMs: FINALITY_MS })
     })
     deps.onFinalized({ root, bytes, segmentCount: tree.layout.segmentCount })
@@ -60,6 +60,12 @@ export function uploadLane(
       for (let done = 0; done < count; done++) await store(content(random, random.pick(SIZES) + random.below(3)))
     },
   }
+}
+
+/** What the books count as failed is sent once more. */
+function againIfOutOfGas(error: unknown): never {
+  const failed = error instanceof ZerogError && /was included in block .* but reverted/.test(error.message)
+  throw failed ? new ZerogError('UPLOAD_INCOMPLETE', { message: error.message, cause: error }) : error
 }
 
 function content(random: Prng, length: number): Uint8Array {
