@@ -15,6 +15,7 @@ export const FLOW_ABI = parseAbi([
   'event Submit(address indexed sender, bytes32 indexed identity, uint256 submissionIndex, uint256 startPos, uint256 length, SubmissionData submission)',
   'error InvalidSubmission()',
   'error NotEnoughFee(uint256 price, uint256 amount, uint256 paid)',
+  'error NotEnoughGas(uint256 needed, uint256 given)',
   'error EnforcedPause()',
 ])
 
