@@ -44,6 +44,7 @@ function reasonOf(error: { readonly code?: unknown; readonly data?: unknown }, d
   if (detail.includes('insufficient funds')) return 'INSUFFICIENT_FUNDS'
   if (error.code === -32602 || error.code === -32600 || error.code === -32700 || error.code === -32601) return 'INVALID_ARGUMENT'
   if (error.code === -32005) return 'RATE_LIMITED'
+  if (error.code === -32002) return 'DEADLINE_EXCEEDED'
   if (error.code === 3) return 'TRANSACTION_REFUSED'
   return error.code === -32603 ? 'INTERNAL' : 'WRONG_STATE'
 }

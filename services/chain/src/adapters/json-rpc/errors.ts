@@ -60,6 +60,9 @@ const CODE_OF_REASON: Partial<Record<Reason, number>> = {
   RATE_LIMITED: CODE.limitExceeded,
 }
 
+/** Goes away by itself: clients must tell it from a refusal, which does not. Refusals stay as geth words them. */
+const PASSING: ReadonlySet<string> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED'])
+
 /**
  * What the caller sees of any failure. Messages of `ZerogError` are written for callers; everything else is our bug and
  * shows only `requestId`, under which the cause stands in the log.
@@ -67,7 +70,8 @@ const CODE_OF_REASON: Partial<Record<Reason, number>> = {
 export function toJsonRpcError(error: unknown, requestId: string): JsonRpcError {
   if (error instanceof JsonRpcError) return error
   if (error instanceof ZerogError && error.status !== 'INTERNAL' && error.status !== 'DATA_LOSS') {
-    return new JsonRpcError(CODE_OF_REASON[error.reason] ?? CODE.server, error.message)
+    const data = PASSING.has(error.status) ? { reason: error.reason } : undefined
+    return new JsonRpcError(CODE_OF_REASON[error.reason] ?? CODE.server, error.message, data)
   }
   return new JsonRpcError(CODE.internal, `internal error (request ${requestId})`)
 }
