@@ -1,17 +1,20 @@
-// Plants one-line bugs into a copy of the voter and counts the seeds until the cluster's checkers catch each one.
-// Usage: node tests/sim/src/consensus/mutants.ts [--seeds 1000] [--name some_mutant]; prints one JSON line per mutant.
-
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
-import * as original from '@zerog/consensus'
+import type { Bounds } from './model/universe.ts'
 import type { Consensus } from './node.ts'
 import { runHostile } from './scenario.ts'
 
-type Mutant = { readonly name: string; readonly file: string; readonly from: string; readonly to: string }
+/** A planted bug; `model`: the bounds within which exhaustive search must find it, where it can. */
+export type Mutant = {
+  readonly name: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  readonly model?: Bounds
+}
 
-const MUTANTS: readonly Mutant[] = [
+export const MUTANTS: readonly Mutant[] = [
   {
     name: 'majority_is_a_quorum',
     file: 'committee.ts',
@@ -29,6 +32,7 @@ const MUTANTS: readonly Mutant[] = [
     file: 'receive.ts',
     from: 'if (!verifyCertificate(state.config.committee, certificate)) {',
     to: 'if (false) {',
+    model: { views: 1, leaders: 'b' },
   },
   { name: 'votes_of_others_are_taken', file: 'receive.ts', from: 'if (vote.signer !== from || ', to: 'if (' },
   { name: 'votes_of_any_view_are_held', file: 'receive.ts', from: ' && view <= state.view + VIEWS_AHEAD_MAX', to: '' },
@@ -37,31 +41,52 @@ const MUTANTS: readonly Mutant[] = [
     file: 'rules.ts',
     from: "  effects.push({ type: 'persist', record: { type: 'vote', ballot } })",
     to: '',
+    model: { views: 1, leaders: 'b', restarts: 1 },
   },
-  { name: 'the_log_is_not_replayed', file: 'voter.ts', from: '    entry.said[kind] = record.ballot', to: '' },
+  {
+    name: 'the_log_is_not_replayed',
+    file: 'voter.ts',
+    from: '    entry.said[kind] = record.ballot',
+    to: '',
+    model: { views: 1, leaders: 'b', restarts: 1 },
+  },
   {
     name: 'finalizes_after_nullify',
     file: 'rules.ts',
     from: 'if (entry.said.finalize || entry.said.nullify || entry.equivocated || finalized || nullify) return',
     to: 'if (entry.said.finalize || entry.equivocated || finalized || nullify) return',
+    model: { views: 1, leaders: 'b' },
   },
   {
     name: 'skipped_views_need_no_nullification',
     file: 'rules.ts',
     from: 'view < state.view; view++) if (!isNullified(state, view)) return',
     to: 'view < state.view; view++) continue',
+    model: { views: 2, leaders: '0b' },
   },
   {
     name: 'execution_is_not_asked',
     file: 'rules.ts',
     from: "entry.execution = valid ? 'valid' : 'invalid'",
     to: "entry.execution = 'valid'",
+    model: { views: 2, leaders: 'bb', flawed: true, heightLast: 1 },
   },
-  { name: 'nothing_is_said_again', file: 'rules.ts', from: 'if (nowMs < state.retryAtMs) return', to: 'return' },
+  {
+    name: 'nothing_is_said_again',
+    file: 'rules.ts',
+    from: 'if (nowMs < state.retryAtMs) return\n  state.retryAtMs',
+    to: 'if (nowMs >= 0) return\n  state.retryAtMs',
+  },
+  {
+    name: 'blocks_are_never_forgotten',
+    file: 'state.ts',
+    from: 'if (!kept.has(hash)) state.blocks.delete(hash)',
+    to: 'if (false) state.blocks.delete(hash)',
+  },
   {
     name: 'nothing_missing_is_asked_for',
     file: 'catch-up.ts',
-    from: 'if (views.length === 0 && blocks.length === 0) {',
+    from: 'if (views.length === 0 && blocks.length === 0 && !isBehind) {',
     to: 'if (views.length >= 0) {',
   },
   {
@@ -69,19 +94,26 @@ const MUTANTS: readonly Mutant[] = [
     file: 'rules.ts',
     from: 'if (parent.block.height >= config.heightLast) return onBuilt',
     to: 'if (false) return onBuilt',
+    model: { views: 2, leaders: '00', heightLast: 1 },
   },
   {
     name: 'a_second_notarize_is_cast',
     file: 'rules.ts',
     from: 'if (state.config.self === undefined || !proposal || entry.said.notarize || ',
     to: 'if (state.config.self === undefined || !proposal || ',
+    model: { views: 1, leaders: 'b' },
   },
 ]
 
 const source = fileURLToPath(new URL('../../../../packages/consensus/src', import.meta.url))
 const workshop = fileURLToPath(new URL('../../../../.zerog/mutants', import.meta.url))
 
-async function plant({ file, from, to, name }: Mutant): Promise<{ readonly consensus: Consensus; readonly remove: () => void }> {
+export async function plant({
+  file,
+  from,
+  to,
+  name,
+}: Mutant): Promise<{ readonly consensus: Consensus; readonly remove: () => void }> {
   mkdirSync(workshop, { recursive: true })
   const folder = mkdtempSync(join(workshop, `${name}-`))
   cpSync(source, join(folder, 'src'), { recursive: true, filter: (path) => !path.endsWith('.test.ts') })
@@ -96,7 +128,10 @@ async function plant({ file, from, to, name }: Mutant): Promise<{ readonly conse
   return { consensus, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
-function firstFailure(consensus: Consensus, seeds: number): { readonly seed: number; readonly message: string } | undefined {
+export function firstFailure(
+  consensus: Consensus,
+  seeds: number,
+): { readonly seed: number; readonly message: string } | undefined {
   for (let seed = 1; seed <= seeds; seed++) {
     try {
       runHostile(consensus, BigInt(seed), seed % 3 === 0 ? 7 : 4)
@@ -106,15 +141,3 @@ function firstFailure(consensus: Consensus, seeds: number): { readonly seed: num
   }
   return undefined
 }
-
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1000' }, name: { type: 'string' } } })
-for (const mutant of MUTANTS) {
-  if (values.name !== undefined && values.name !== mutant.name) continue
-  const { consensus, remove } = await plant(mutant)
-  const failure = firstFailure(consensus, Number(values.seeds))
-  remove()
-  process.stdout.write(`${JSON.stringify({ mutant: mutant.name, caught: failure !== undefined, ...failure })}\n`)
-}
-// The same seeds must pass with the voter as it is, else a catch proves nothing.
-const clean = firstFailure(original, 10)
-process.stdout.write(`${JSON.stringify({ mutant: 'none', caught: clean !== undefined, ...clean })}\n`)
