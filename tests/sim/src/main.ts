@@ -13,11 +13,12 @@ import {
   shrink,
   simulate,
 } from '@zerog/sim'
+import { consensusCommand } from './consensus/command.ts'
 import { SCENARIOS } from './scenarios.ts'
 
 const USAGE = `usage: pnpm sim --scenario <name> [--seed <n> [--trace] [--shrink]] | [--runs <n> [--first <n>]] [--keep-going]
   without --seed and --first the seeds are fresh ones
-  scenarios: ${Object.keys(SCENARIOS).join(' ')}`
+  scenarios: ${Object.keys(SCENARIOS).join(' ')} consensus`
 
 /** Unbuffered, and without asynchronous resources that a running simulation would take for an escape. */
 function print(line: string): void {
@@ -79,7 +80,19 @@ const { values } = parseArgs({
   },
 })
 const entry = values.scenario === undefined ? undefined : SCENARIOS[values.scenario]
-if (values.help || entry === undefined) {
+if (values.scenario === 'consensus' && !values.help) {
+  const passed = consensusCommand(
+    {
+      seed: values.seed === undefined ? undefined : BigInt(values.seed),
+      trace: values.trace,
+      first: values.first === undefined ? randomBytes(4).readUInt32BE() : Number(values.first),
+      runs: Number(values.runs),
+      keepGoing: values['keep-going'],
+    },
+    print,
+  )
+  process.exitCode = passed ? 0 : 1
+} else if (values.help || entry === undefined) {
   print(USAGE)
   process.exitCode = values.help ? 0 : 2
 } else {

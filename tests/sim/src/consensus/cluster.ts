@@ -36,6 +36,8 @@ export type ClusterOptions = {
   readonly duplication: number
   readonly crashes: boolean
   readonly partitions: boolean
+  /** So many honest validators die at this time and never come back. */
+  readonly deaths?: { readonly count: number; readonly atMs: number }
   readonly skewMsMax: number
   readonly syncMsMax: number
   readonly executionMsMax: number
@@ -64,6 +66,9 @@ export class Cluster {
   readonly faults: Record<string, number> = {}
   /** From a block's proposal to its first finalization, milliseconds. */
   readonly finalityMs: number[] = []
+  /** The first finalization of each height. */
+  readonly finalizations: { readonly epoch: number; readonly view: number; readonly atMs: number }[] = []
+  readonly dead = new Set<number>()
   messages = 0
   bytes = 0
   readonly #options: ClusterOptions
@@ -102,6 +107,8 @@ export class Cluster {
     for (const node of this.nodes) this.#after(this.#prng.below(50), 'start', () => node.start())
     if (this.#options.crashes) for (const node of this.nodes) this.#planCrash(node)
     if (this.#options.partitions) this.#planPartition()
+    const { deaths } = this.#options
+    if (deaths) this.#after(deaths.atMs, 'deaths', () => this.#kill(deaths.count))
     this.#runUntil('the end of the faults', faultyMs, () => this.#nowMs() >= faultyMs)
     this.#heal()
     const goal = this.ledger.heightFinalized + blocks
@@ -135,11 +142,24 @@ export class Cluster {
   #heal(): void {
     this.#healed = true
     this.#blocked.clear()
-    for (const node of this.nodes) if (!node.up) node.start()
+    for (const node of this.nodes) if (!node.up && !this.dead.has(node.index)) node.start()
   }
 
   #honest(): SimulatedNode[] {
-    return this.nodes.filter((node) => this.isHonest(node))
+    return this.nodes.filter((node) => this.isHonest(node) && !this.dead.has(node.index))
+  }
+
+  #kill(count: number): void {
+    for (const node of this.#honest().slice(0, count)) {
+      this.dead.add(node.index)
+      node.crash(node.unsynced)
+    }
+  }
+
+  /** Who leads a view; a node. */
+  leaderOf(epoch: number, view: number): number {
+    const { leader, nodes } = this.#epoch(epoch)
+    return nodes[leader(view)] as number
   }
 
   #nowMs = () => this.#timeUs / 1_000
@@ -311,8 +331,10 @@ export class Cluster {
     if (!verifyCertificate(this.#epoch(epoch).committee, certificate))
       throw new Error(`node ${node.index} finalized with an invalid certificate`)
     for (const block of blocks) {
-      if (block.height > this.ledger.heightFinalized)
+      if (block.height > this.ledger.heightFinalized) {
         this.finalityMs.push(this.#nowMs() - (this.#proposedMs.get(block.hash) ?? this.#nowMs()))
+        this.finalizations.push({ epoch, view: certificate.ballot.view, atMs: this.#nowMs() })
+      }
       this.ledger.finalize(node.index, block)
     }
   }

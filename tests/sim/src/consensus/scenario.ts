@@ -35,3 +35,34 @@ export function runHostile(consensus: Consensus, seed: bigint, count: number, ob
   const cluster = hostileCluster(consensus, seed, count, observe)
   return cluster.run({ faultyMs: count > 10 ? 2_000 : 6_000, blocks: 5 })
 }
+
+/** How many validators a seed plays with: mostly 4, every fifth 7, every fiftieth 31. */
+export function validatorCount(seed: bigint): number {
+  if (seed % 50n === 0n) return 31
+  return seed % 5n === 0n ? 7 : 4
+}
+
+/** No faults but the given ones: for figures. */
+export function calmCluster(
+  consensus: Consensus,
+  options: { readonly count: number; readonly delayMs: number; readonly executionMs: number } & Pick<ClusterOptions, 'deaths'>,
+): Cluster {
+  const { count, delayMs, executionMs, ...rest } = options
+  return new Cluster({
+    consensus,
+    seed: 7n,
+    count,
+    byzantine: 0,
+    epochLength: 100_000,
+    delayMs: { min: delayMs, max: delayMs },
+    loss: 0,
+    duplication: 0,
+    crashes: false,
+    partitions: false,
+    skewMsMax: 0,
+    syncMsMax: 2,
+    executionMsMax: executionMs,
+    timeouts: { leaderMs: 2 * delayMs + 10, advanceMs: 3 * delayMs + 15, certifyMs: 500, retryMs: 4 * delayMs },
+    ...rest,
+  })
+}
