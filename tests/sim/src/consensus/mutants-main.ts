@@ -27,10 +27,8 @@ for (const mutant of MUTANTS) {
     ...(seed && { bySeed: seed.seed, message: seed.message }),
   })
 }
-// The same search and seeds must pass with the voter as it is, else a catch proves nothing.
-const searched = [...new Map(MUTANTS.flatMap(({ model }) => (model ? [[JSON.stringify(model), model] as const] : []))).values()]
-const violations = searched.flatMap((bounds) => explore(original, bounds).violation ?? [])
-print({ mutant: 'none', caught: violations.length > 0 || firstFailure(original, 10) !== undefined })
+// The same seeds must pass with the voter as it is, else a catch proves nothing; for the search consensus-model.test.ts shows it.
+print({ mutant: 'none', caught: firstFailure(original, 10) !== undefined })
 
 function print(line: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)
