@@ -9,7 +9,7 @@ const project = (displayName, testMatch) => ({
   testMatch: testMatch.map((glob) => `<rootDir>/${glob}`),
   testEnvironment: 'node',
   // Guarantees, not speed: a busy machine must not fail a test. What must be fast has a bench.
-  testTimeout: 60_000,
+  testTimeout: 180_000,
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': [
@@ -23,7 +23,7 @@ const project = (displayName, testMatch) => ({
 export default {
   rootDir,
   maxWorkers: 2,
-  testTimeout: 60_000,
+  testTimeout: 180_000,
   projects: [
     project('unit', ['packages/*/src/**/*.test.ts', 'services/*/src/**/*.test.ts', 'tools/**/*.test.ts']),
     project('integration', ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts']),

@@ -17,7 +17,7 @@ describe('proto/ is the one source of wire types', () => {
     const result = runTool('buf', ['lint'])
     expect(`${result.stdout}${result.stderr}`).toBe('')
     expect(result.status).toBe(0)
-  }, 60_000)
+  }, 300_000)
 
   test('the generated TypeScript is what proto/ generates today', () => {
     const run = runTool('buf', ['generate', '--output', copy])
@@ -25,7 +25,7 @@ describe('proto/ is the one source of wire types', () => {
     const generated = 'packages/proto/src/generated'
     const difference = runTool('diff', ['-r', join(repositoryRoot, generated), join(copy, generated)])
     expect(`${difference.stdout}${difference.stderr}`).toBe('')
-  }, 60_000)
+  }, 300_000)
 
   test('nothing breaks the wire of the last release', () => {
     const tag = runTool('git', ['describe', '--tags', '--abbrev=0', '--match', 'v*']).stdout.trim()
@@ -33,7 +33,7 @@ describe('proto/ is the one source of wire types', () => {
     if (tag === '') return
     const result = runTool('buf', ['breaking', '--against', `.git#tag=${tag}`])
     expect(`${result.stdout}${result.stderr}`).toBe('')
-  }, 60_000)
+  }, 300_000)
 
   test('a renumbered field is reported as breaking', () => {
     const file = join(copy, 'proto/zerog/chain/v1/chain.proto')
@@ -45,5 +45,5 @@ describe('proto/ is the one source of wire types', () => {
     writeFileSync(file, source)
     expect(result.status).not.toBe(0)
     expect(result.stdout).toContain('chain.proto')
-  }, 60_000)
+  }, 300_000)
 })

@@ -7,14 +7,14 @@ test('the whole repository type-checks as one program', () => {
   const result = runTool('tsc', ['-p', 'tsconfig.check.json', '--incremental', 'false'])
   expect(report(result)).toBe('')
   expect(result.status).toBe(0)
-}, 120_000)
+}, 300_000)
 
 test('Biome finds nothing to format or to lint', () => {
   const result = runTool('biome', ['check', '--error-on-warnings', '.'])
   expect(result.status === 0 ? '' : report(result)).toBe('')
-}, 60_000)
+}, 300_000)
 
 test('knip finds no unused file, export or dependency', () => {
   const result = runTool('knip', ['--no-progress'])
   expect(result.status === 0 ? '' : report(result)).toBe('')
-}, 120_000)
+}, 300_000)

@@ -65,13 +65,13 @@ withProgram('chromium', (executablePath) => {
       web = await openWebPage({ executablePath, profile: join(dataDir, 'browser'), code, connectTo })
       await writeFile(join(dataDir, 'chosen.bin'), data)
       await web.page.setInputFiles('input', join(dataDir, 'chosen.bin'))
-    }, 120_000)
+    }, 300_000)
 
     afterAll(async () => {
       await web?.close()
       silent.close()
       if (dataDir !== undefined) await removeDevnet(dataDir)
-    }, 60_000)
+    }, 300_000)
 
     /** Runs one function of browser-page.ts in the page. */
     function inPage<Name extends keyof PageCalls>(

@@ -28,7 +28,7 @@ beforeAll(async () => {
   await writeFile(path, data)
   const copied = await devnet.zerog('storage', 'cp', path, 'zg://', '--json')
   if (copied.code !== 0) throw new Error(copied.err)
-}, 120_000)
+}, 300_000)
 
 afterAll(async () => {
   if (dataDir !== undefined) await removeDevnet(dataDir)

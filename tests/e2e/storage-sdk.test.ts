@@ -35,7 +35,7 @@ beforeAll(async () => {
   signer = new ethers.Wallet(developmentAccounts()[0]?.privateKey ?? '', provider)
   indexerUrl = endpoints.storage?.indexerUrl ?? ''
   indexer = new Indexer(indexerUrl)
-}, 120_000)
+}, 300_000)
 
 afterAll(async () => {
   provider?.destroy()
@@ -98,7 +98,7 @@ describe('uploads', () => {
     const again = await upload(data)
     expect(again.txHash).toBe('')
     expect(again.txSeq).toBe((first as Uploaded).txSeq)
-  }, 60_000)
+  }, 300_000)
 
   test('of content that is stored already under another submission are final at once', async () => {
     const data = randomBytes(300_000)
@@ -108,14 +108,14 @@ describe('uploads', () => {
     const node = new StorageNode(nodeUrl)
     const info = await node.getFileInfoByTxSeq(second.txSeq)
     expect(info).toMatchObject({ finalized: true, uploadedSegNum: 2, pruned: false, isCached: false })
-  }, 60_000)
+  }, 300_000)
 
   test('in fragments come back in order', async () => {
     const data = randomBytes(1_000_000)
     const { rootHashes } = (await upload(data, { fragmentSize: 262_144 })) as unknown as { rootHashes: string[] }
     expect(rootHashes).toHaveLength(4)
     expect(await download(rootHashes, 'fragments')).toEqual(new Uint8Array(data))
-  }, 60_000)
+  }, 300_000)
 
   test('encrypted with a key are decrypted with it', async () => {
     const data = randomBytes(400_000)
@@ -126,7 +126,7 @@ describe('uploads', () => {
     expect(new Uint8Array(await blob.arrayBuffer())).toEqual(new Uint8Array(data))
     const [raw] = await indexer.downloadToBlob(rootHash)
     expect(raw.size).toBe(data.length + 17)
-  }, 60_000)
+  }, 300_000)
 
   test('encrypted for a recipient are decrypted by the recipient', async () => {
     const data = randomBytes(1000)
@@ -136,12 +136,12 @@ describe('uploads', () => {
     const [blob, error] = await indexer.downloadToBlob(rootHash, { decryption: { privateKey: recipient.privateKey } } as never)
     expect(error).toBeNull()
     expect(new Uint8Array(await blob.arrayBuffer())).toEqual(new Uint8Array(data))
-  }, 60_000)
+  }, 300_000)
 
   test('to two replicas find two nodes', async () => {
     const { rootHash } = await upload(randomBytes(300_000), { expectedReplica: 2 })
     expect(await indexer.getFileLocations(rootHash)).toHaveLength(3)
-  }, 60_000)
+  }, 300_000)
 
   test('of 64 files at once all arrive', async () => {
     const files = Array.from({ length: 64 }, (_, index) => ({ rule: 'lcg' as const, size: 100_001 + index * 5003 }))

@@ -12,6 +12,6 @@ describe('the scenario of the whole validator', () => {
     test(`fails within 60 seeds for a validator that ${sabotage.replaceAll('_', ' ')}`, async () => {
       const { failures } = await campaign(chainValidatorScenario(sabotage as Sabotage), { seeds: seedRange(1, 60) })
       expect(failures[0]?.message).toMatch(message)
-    }, 120_000)
+    }, 300_000)
   }
 })

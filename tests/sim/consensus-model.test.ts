@@ -56,6 +56,6 @@ describe('every order of deliveries and timeouts among three honest validators a
       expect(states).toBeGreaterThan(statesMin)
       expect(ends).toBeGreaterThan(0)
     },
-    LONG ? 1_800_000 : 120_000,
+    LONG ? 1_800_000 : 600_000,
   )
 })

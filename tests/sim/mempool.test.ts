@@ -14,6 +14,6 @@ describe('the mempool scenario', () => {
     test(`fails within 20 seeds for a pool that ${sabotage.replace('_', ' ')}`, async () => {
       const { failures } = await campaign(mempoolScenario(sabotage as Sabotage), { seeds: seedRange(1, 20) })
       expect(failures[0]?.message).toMatch(message)
-    }, 120_000)
+    }, 300_000)
   }
 })

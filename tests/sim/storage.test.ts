@@ -11,6 +11,6 @@ describe('the storage scenario finds', () => {
       expect(failures.map(({ message }) => message.split('\n')[0]).join()).toMatch(
         /was accepted and is on|does not become final|reads back/,
       )
-    }, 120_000)
+    }, 300_000)
   }
 })

@@ -15,7 +15,7 @@ let server: EmbeddedPostgres | undefined
 beforeAll(async () => {
   template = temporaryFolder('template')
   await (await startEmbeddedPostgres({ dataDir: join(template.path, 'postgres') })).stop()
-}, 60_000)
+}, 300_000)
 afterAll(() => template.remove())
 beforeEach(() => {
   folder = temporaryFolder('embedded')
@@ -66,7 +66,7 @@ test('it starts, asks for the password, keeps its data over a stop, and leaves n
   const again = postgresSql({ url: (await start()).url })
   expect(await again.query('SELECT n FROM kept')).toEqual([{ n: 7 }])
   await again.close()
-}, 30_000)
+}, 300_000)
 
 test('a folder that is in use is refused, and so is a taken port', async () => {
   prepare()
@@ -79,7 +79,7 @@ test('a folder that is in use is refused, and so is a taken port', async () => {
   const port = typeof address === 'object' && address !== null ? address.port : 0
   await expect(startEmbeddedPostgres({ dataDir: dataDir(), port })).rejects.toMatchObject({ reason: 'PORT_IN_USE' })
   await new Promise((resolve) => blocker.close(resolve))
-}, 30_000)
+}, 300_000)
 
 test('it ends with the process that started it, also when that is killed', async () => {
   prepare()
@@ -89,7 +89,7 @@ test('it ends with the process that started it, also when that is killed', async
   process.kill(pid, 0)
   child.process.kill('SIGKILL')
   expect(await gone(pid)).toBe(true)
-}, 30_000)
+}, 300_000)
 
 test('a start right after a kill waits for the old server, and a foreign process under its number does not matter', async () => {
   prepare()
@@ -108,7 +108,7 @@ test('a start right after a kill waits for the old server, and a foreign process
   const sql = postgresSql({ url: (await start()).url })
   await sql.ping()
   await sql.close()
-}, 60_000)
+}, 300_000)
 
 test('the end of the server is told, and whether it was wanted', async () => {
   prepare()
@@ -118,7 +118,7 @@ test('the end of the server is told, and whether it was wanted', async () => {
   const second = await start()
   await second.stop()
   expect(await second.exited).toEqual({ expected: true })
-}, 30_000)
+}, 300_000)
 
 test('a first start that was cut off begins anew', async () => {
   prepare()
@@ -127,7 +127,7 @@ test('a first start that was cut off begins anew', async () => {
   const sql = postgresSql({ url: (await start()).url })
   await sql.ping()
   await sql.close()
-}, 30_000)
+}, 300_000)
 
 test('a damaged folder gives one sentence with the remedy', async () => {
   prepare()
@@ -142,13 +142,13 @@ test('a damaged folder gives one sentence with the remedy', async () => {
   await expect(start()).rejects.toMatchObject({ reason: 'DATA_FOLDER_DAMAGED' })
   rmSync(join(dataDir(), 'password'))
   await expect(start()).rejects.toMatchObject({ reason: 'DATA_FOLDER_DAMAGED', message: expect.stringContaining('password') })
-}, 30_000)
+}, 300_000)
 
 test('a server that was written by another major version is named so', async () => {
   prepare()
   writeFileSync(join(dataDir(), 'data', 'PG_VERSION'), '12\n')
   await expect(start()).rejects.toMatchObject({ reason: 'WRONG_STATE' })
-}, 30_000)
+}, 300_000)
 
 test('a folder that cannot be made gives one sentence with the remedy', async () => {
   writeFileSync(dataDir(), '')

@@ -25,7 +25,7 @@ describe('embedded PostgreSQL', () => {
       folder.remove()
     }
     server = { ...started, stop }
-  }, 60_000)
+  }, 300_000)
   afterAll(() => server.stop())
   portsOnPostgres('embedded PostgreSQL', () => server)
 })

@@ -54,7 +54,7 @@ test('the embedded bus goes on by itself when PostgreSQL was killed and started 
     await server.stop()
     folder.remove()
   }
-}, 60_000)
+}, 300_000)
 
 withServer('nats', () => {
   test('the NATS bus goes on by itself when the server was killed and started again', async () => {
@@ -72,7 +72,7 @@ withServer('nats', () => {
       await bus.close()
       await server.stop()
     }
-  }, 60_000)
+  }, 300_000)
 })
 
 withServer('redis', () => {
@@ -96,5 +96,5 @@ withServer('redis', () => {
       await cache.close()
       await server.stop()
     }
-  }, 30_000)
+  }, 300_000)
 })

@@ -41,7 +41,7 @@ suite(`traced${suite === describe ? '' : ' (skipped: no strace; install it with:
     ]
     execFileSync('strace', arguments_, { stdio: 'ignore', env: { ...process.env, NODE_OPTIONS: '' } })
     calls = readFileSync(trace, 'utf8').split('\n')
-  }, 120_000)
+  }, 300_000)
   afterAll(() => folder.remove())
 
   // A call that another thread interrupts is printed in two lines; its result stands in the second one.

@@ -87,7 +87,7 @@ const asked = (response: ProofResponse) => ({
 let real: Awaited<ReturnType<typeof world>>
 beforeAll(async () => {
   real = await world()
-}, 60_000)
+}, 300_000)
 
 describe('with real headers, real signatures and the proofs of eth_getProof', () => {
   test('a client that knows one block hash reads balances, words and absences', () => {
@@ -100,7 +100,7 @@ describe('with real headers, real signatures and the proofs of eth_getProof', ()
     })
     expect(read(real.responses.rich)).toMatchObject({ account: { balance: 10n ** 22n }, storage: [0n] })
     expect(read(real.responses.nobody)).toEqual({ account: undefined, storage: [0n] })
-  }, 30_000)
+  }, 300_000)
 
   test('any other claim, node, key or root is refused', () => {
     const trusted = trustBlock(network, real.genesis)
@@ -142,7 +142,7 @@ describe('with real headers, real signatures and the proofs of eth_getProof', ()
     )
     expect(() => verifyProofResponse(word(1n), asked(good), good)).toThrow(/proof refused/)
     expect(() => verifyProofResponse(stateRoot, { ...asked(good), slots: [word(5n)] }, good)).toThrow(/proof refused/)
-  }, 60_000)
+  }, 300_000)
 })
 
 /** As a web application would ship it. */
@@ -168,7 +168,7 @@ describe('in a browser', () => {
     process.stdout.write(`light client: ${code.length} bytes minified, ${withBls.length} with BLS\n`)
     expect(code.length).toBeGreaterThan(5_000)
     expect(code.length).toBeLessThanOrEqual(150_000)
-  }, 60_000)
+  }, 300_000)
 
   test('it verifies without anything that only Node has', async () => {
     const code = await bundle(`export * from '../src/light-client/index.ts'; export * from '../src/noble.ts'`)
@@ -187,5 +187,5 @@ describe('in a browser', () => {
       context,
     )
     expect(JSON.parse(result)).toEqual(['undefined', 'undefined', '3', ['1', '10', '50', '3482', '0', '0']])
-  }, 60_000)
+  }, 300_000)
 })

@@ -78,7 +78,7 @@ describe('on our executor', () => {
       }),
       { numRuns: 5 },
     )
-  }, 120_000)
+  }, 300_000)
 
   it('epochs take the hashes of the chain, by opcode and by EIP-2935', async () => {
     await chain.mine(300)

@@ -67,7 +67,7 @@ describe('the flow tree', () => {
       ),
       { numRuns: 25 },
     )
-  }, 60_000)
+  }, 300_000)
 
   it('starts a file of more than a segment at a segment, and lets small ones share one', async () => {
     const client = createStorageClient(await createTestChain())

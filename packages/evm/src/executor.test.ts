@@ -255,7 +255,7 @@ describe('the oracle', () => {
       }),
       { numRuns: 40 },
     )
-  }, 120_000)
+  }, 300_000)
 })
 
 async function runOracle(allocation: GenesisAllocation, transactions: readonly Transaction[], block: ExecutedBlock) {

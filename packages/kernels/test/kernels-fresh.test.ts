@@ -6,4 +6,4 @@ it('the checked-in kernels are what assembly/ compiles to', async () => {
   expect(Object.keys(rendered)).toEqual(['keccak.wasm.ts', 'sha256.wasm.ts', 'erasure.wasm.ts', 'erasure-relaxed.wasm.ts'])
   expect(staleKernels(rendered)).toEqual([])
   expect(staleKernels({ 'keccak.wasm.ts': `${rendered['keccak.wasm.ts']}//` })).toEqual(['keccak.wasm.ts'])
-}, 30_000)
+}, 300_000)

@@ -3,7 +3,7 @@ import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
 import { createTestChain, devOf, type TestChain } from './support/test-chain.ts'
 
 // Real servers on a machine that may be busy.
-jest.setTimeout(30_000)
+jest.setTimeout(300_000)
 
 type Hex = `0x${string}`
 

@@ -104,7 +104,7 @@ describe('a power cut', () => {
       const { problems } = await verifyStoredChain({ kv, chainId: 31337n, config: CONFIG }, { deep: true })
       expect(problems).toEqual([])
     }
-  }, 120_000)
+  }, 300_000)
 
   test('on lmdb the chain and the pool are there after a restart', async () => {
     const path = await mkdtemp(join(tmpdir(), 'zerog-chain-'))
@@ -170,7 +170,7 @@ describe('damage', () => {
     const again = await createChainBackend({ kv })
     expect(again.backend.head().hash).toBe(head.hash)
     await again.stop()
-  }, 120_000)
+  }, 300_000)
 
   test('a missing state record stops the node with store, table, key and the command', async () => {
     const { kv, head } = await stored()

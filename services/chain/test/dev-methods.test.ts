@@ -5,7 +5,7 @@ import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
 
 // Real servers on a machine that may be busy.
-jest.setTimeout(30_000)
+jest.setTimeout(300_000)
 
 const WHALE: Hex = '0x00000000000000000000000000000000000a11ce'
 const COUNTER: Hex = '0x00000000000000000000000000000000000000c0'

@@ -15,7 +15,7 @@ import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
 
 // Real servers on a machine that may be busy.
-jest.setTimeout(30_000)
+jest.setTimeout(300_000)
 
 const [alice, bob] = developmentAccounts() as [{ privateKey: string; address: string }, { privateKey: string; address: string }]
 const { abi, bytecode } = artifacts.greeter

@@ -8,7 +8,7 @@ import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
 
 // Real servers on a machine that may be busy.
-jest.setTimeout(30_000)
+jest.setTimeout(300_000)
 
 /**
  * The published tests of ethereum/execution-apis run on a chain of old forks that cannot be imported yet. What they say apart

@@ -5,7 +5,7 @@ import { createJsonRpc, type JsonRpc } from '../src/adapters/json-rpc/json-rpc.t
 import { createTestChain, devOf, type TestChain } from './support/test-chain.ts'
 
 // Real servers on a machine that may be busy.
-jest.setTimeout(30_000)
+jest.setTimeout(300_000)
 
 /** Emits one log without topics: LOG0(0, 0). */
 const EMITTER = '0x00000000000000000000000000000000000000ee'

@@ -57,6 +57,6 @@ describe('Hardhat', () => {
         revert: 'EmptyGreeting',
       })
     },
-    60_000,
+    300_000,
   )
 })

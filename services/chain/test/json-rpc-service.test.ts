@@ -10,7 +10,7 @@ import { createJsonRpc } from '../src/adapters/json-rpc/json-rpc.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
 
 // Real servers on a machine that may be busy.
-jest.setTimeout(30_000)
+jest.setTimeout(300_000)
 
 describe('JsonRpcService', () => {
   const world = testWorld()

@@ -4,7 +4,7 @@ import { type RpcServer, startRpcServer } from './support/rpc-server.ts'
 import { createTestChain, type TestChain } from './support/test-chain.ts'
 
 // Real servers on a machine that may be busy.
-jest.setTimeout(30_000)
+jest.setTimeout(300_000)
 
 const CODES = [-32700, -32600, -32601, -32602, -32000, -32002, -32003, -32005, 3]
 

@@ -20,7 +20,7 @@ import { createTestChain, type TestChain } from './support/test-chain.ts'
 import { verifyProof } from './support/verify-proof.ts'
 
 // Real servers on a machine that may be busy.
-jest.setTimeout(30_000)
+jest.setTimeout(300_000)
 
 const [alice, bob, carol] = developmentAccounts().map(({ privateKey }) => privateKeyToAccount(privateKey)) as [
   ReturnType<typeof privateKeyToAccount>,

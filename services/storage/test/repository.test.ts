@@ -18,7 +18,7 @@ describe('on PostgreSQL', () => {
     folder = await mkdtemp(join(tmpdir(), 'zerog-storage-sql-'))
     server = await startEmbeddedPostgres({ dataDir: join(folder, 'data') })
     sql = postgresSql({ url: server.url })
-  }, 60_000)
+  }, 300_000)
   afterAll(async () => {
     await sql?.close()
     await server?.stop()

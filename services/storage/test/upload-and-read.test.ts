@@ -5,7 +5,7 @@ import { verifyReceipt } from '../src/adapters/identity/receipt-signer.ts'
 import { collect, eventually, type Installation, installation, lcg, segmentsOf, uploads } from './support/installation.ts'
 
 // Hashing threads start slowly on a busy machine.
-jest.setTimeout(60_000)
+jest.setTimeout(300_000)
 
 let running: Installation
 afterEach(() => running?.close())
@@ -223,7 +223,7 @@ describe('when something breaks', () => {
     await running.stopNode(holder)
     await eventually(async () => (running.blobs[spare]?.stats().count === 1 ? true : undefined))
     expect(await read(file)).toEqual(Buffer.from(data))
-  }, 20_000)
+  }, 300_000)
 
   test('a segment that vanished from one disk is read from another and written again', async () => {
     running = await installation({ nodes: 2 })

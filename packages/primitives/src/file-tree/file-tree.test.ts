@@ -64,7 +64,7 @@ describe('the file tree', () => {
       }),
       { numRuns: 20 },
     )
-  }, 60_000)
+  }, 300_000)
 
   it('is the same with the reference hasher', () => {
     for (const size of [1, 4_097, SEGMENT_BYTES + 1]) {
@@ -73,7 +73,7 @@ describe('the file tree', () => {
       expect(slow.nodes).toEqual(fast.nodes)
       expect(slow.proof(0)).toEqual(fast.proof(0))
     }
-  }, 30_000)
+  }, 300_000)
 
   it('is the same from any pieces of a stream, which may be reused', async () => {
     await fc.assert(
@@ -103,7 +103,7 @@ describe('the file tree', () => {
       }),
       { numRuns: 12 },
     )
-  }, 60_000)
+  }, 300_000)
 
   it('refuses an empty file in every form', async () => {
     expect(() => buildFileTree(new Uint8Array(0))).toThrow(RangeError)
@@ -148,7 +148,7 @@ describe('a segment proof', () => {
       }),
       { numRuns: 12 },
     )
-  }, 60_000)
+  }, 300_000)
 
   it('fails with any bit flipped, in data, root or lemma', () => {
     const data = content(5 * SEGMENT_BYTES + 1_000)
@@ -166,7 +166,7 @@ describe('a segment proof', () => {
       }),
       { numRuns: 300 },
     )
-  }, 60_000)
+  }, 300_000)
 
   it('fails for another index, another size or another shape', () => {
     const data = content(5 * SEGMENT_BYTES + 1_000)

@@ -9,7 +9,7 @@ import { parseText } from './environment.ts'
 import { fieldsOf, upperSnake } from './fields.ts'
 import { describeConfig, loadConfig } from './load.ts'
 
-jest.setTimeout(30_000)
+jest.setTimeout(300_000)
 const dir = mkdtempSync(join(tmpdir(), 'zerog-config-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
