@@ -1,6 +1,7 @@
 // `pnpm chaos:kill --rounds 200`: kills a devnet at random moments and checks that nothing acknowledged is lost or doubled.
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { zerog } from '../e2e/devnet.ts'
 import type { Shape } from './kill/fire.ts'
 import { runKillLoop } from './kill/rounds.ts'
 
@@ -18,13 +19,24 @@ if (!Number.isInteger(rounds) || rounds < 1 || shapes.some((shape) => !['one', '
 const seed = values.seed === undefined ? BigInt(randomBytes(4).readUInt32LE()) : BigInt(values.seed)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 say(`seed ${seed}`)
+let dataDir: string | undefined
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, async () => {
+    say(`interrupted by ${signal}`)
+    if (dataDir !== undefined) await zerog(['down', '--data-dir', dataDir])
+    process.exit(130)
+  })
+}
+const onFolder = (path: string): void => {
+  dataDir = path
+}
 const startedMs = performance.now()
 try {
   for (const [index, shape] of shapes.entries()) {
     // Both shapes share the rounds.
     const share = Math.floor(rounds / shapes.length) + (index < rounds % shapes.length ? 1 : 0)
     if (share === 0) continue
-    const report = await runKillLoop({ shape, rounds: share, seed, say })
+    const report = await runKillLoop({ shape, rounds: share, seed, say, onFolder })
     say(JSON.stringify({ shape, ...report, height: String(report.height) }))
   }
   say(`${rounds} rounds in ${((performance.now() - startedMs) / 1000).toFixed(0)} s: nothing acknowledged was lost or doubled`)

@@ -35,7 +35,7 @@ export type DevnetUnderFire = {
   /** Of the last start: ports change with each. */
   readonly endpoints: () => DevnetEndpoints
   readonly databaseUrl: () => string
-  readonly kill: (victim: Victim) => Killed
+  readonly kill: (victim: Victim) => Promise<Killed>
   /** Resolves when everything that should heal has healed: by itself, or by a start where the launcher was killed. */
   readonly recover: (killed: Killed, options: { readonly beforeStart?: () => Promise<void> }) => Promise<Recovery>
   /** Orderly; throws if a process is left. */
@@ -65,8 +65,15 @@ export async function openFire(dataDir: string, shape: Shape): Promise<DevnetUnd
     dataDir,
     endpoints: () => endpoints,
     databaseUrl: () => databaseUrl(dataDir),
-    kill(victim) {
-      const pids = pidsOf(victim, { dataDir, launcher: current.pid, endpoints })
+    async kill(victim) {
+      let pids: readonly number[] = []
+      // A child that just ended by itself is waited for. A number that belongs to somebody else by now is never killed.
+      await until(`${victim} runs`, async () => {
+        endpoints = (await readEndpoints(dataDir)) ?? endpoints
+        const ours = processesOf(dataDir)
+        pids = pidsOf(victim, { dataDir, launcher: current.pid, endpoints }).filter((pid) => ours.includes(pid))
+        return pids.length > 0
+      })
       for (const pid of pids) kill(pid)
       return { victim, pids }
     },

@@ -14,6 +14,8 @@ export type KillLoopOptions = {
   /** What each lane does in a round. Default 30 transfers and 2 files. */
   readonly amount?: Amount
   readonly say?: (line: string) => void
+  /** Told before the devnet starts, so that an interrupted loop can stop it. */
+  readonly onFolder?: (dataDir: string) => void
 }
 
 export type KillLoopReport = {
@@ -41,6 +43,7 @@ const AMOUNT: Amount = { transfers: 30, files: 2 }
  */
 export async function runKillLoop(options: KillLoopOptions): Promise<KillLoopReport> {
   const dataDir = await temporaryFolder()
+  options.onFolder?.(dataDir)
   let place = 'start'
   try {
     const report = await runRounds(options, dataDir, (text) => {

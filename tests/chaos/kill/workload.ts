@@ -74,7 +74,7 @@ export async function openWorkload(fire: DevnetUnderFire, random: Prng, amount: 
     await until(`${plan.acknowledgements} acknowledgements`, () => abandoned || acknowledged >= goal, ROUND_MS)
     await new Promise((resolve) => setTimeout(resolve, plan.delayMs))
     if (plan.strict) caller.gate.close()
-    const killed = fire.kill(plan.victim)
+    const killed = await fire.kill(plan.victim)
     const beforeStart = plan.doctor ? () => requireHealthy(fire.dataDir) : undefined
     const recovery = await fire.recover(killed, beforeStart === undefined ? {} : { beforeStart })
     if (recovery.restarted) await events.reconnect(fire.databaseUrl())
