@@ -48,7 +48,7 @@ const PLACEMENT_TTL_MS = 3000
 export function createReader(options: ReadOptions, deps: ReadDeps): Reader {
   const { repository, directory, clock } = deps
   const placements = boundedCache<{ readonly range: RangeRecord; readonly untilMs: number }>(CACHE_ENTRIES_MAX)
-  let turn = 0
+  let drawn = 1
 
   async function placementOf(file: FileRecord, rangeIndex: number): Promise<RangeRecord | undefined> {
     const key = `${file.fileId}:${rangeIndex}`
@@ -72,7 +72,7 @@ export function createReader(options: ReadOptions, deps: ReadDeps): Reader {
     const holders = range?.holdings.filter((holding) => maskHas(holding.stored, index) && holding.nodeId !== except) ?? []
     if (holders.length === 0) return undefined
     const key = { root: file.root, sizeBytes: file.sizeBytes, index }
-    const attempts = inTurn(holders.flatMap((holding) => directory.find(holding.nodeId) ?? [])).map(
+    const attempts = drawOrder(holders.flatMap((holding) => directory.find(holding.nodeId) ?? [])).map(
       (node) => (stop: AbortSignal) => fetchVerified({ node, key, fileId: file.fileId, stop }),
     )
     if (attempts.length === 0) throw noReplica(key, undefined)
@@ -84,10 +84,15 @@ export function createReader(options: ReadOptions, deps: ReadDeps): Reader {
     }
   }
 
-  /** Round robin over the reachable ones; silent ones last. */
-  function inTurn(nodes: readonly KnownNode[]): readonly KnownNode[] {
+  /**
+   * Reachable ones from a drawn one on; silent ones last. Not in turn: a file of as many segments as it has replicas would meet the same
+   * replica with the same segment for ever, and damage on the others would wait for a scrub.
+   */
+  function drawOrder(nodes: readonly KnownNode[]): readonly KnownNode[] {
     const first = nodes.filter((node) => node.reachable)
-    const shift = first.length === 0 ? 0 : turn++ % first.length
+    // Linear congruential, after Numerical Recipes; its high bits are good enough to spread load.
+    drawn = (Math.imul(drawn, 1_664_525) + 1_013_904_223) >>> 0
+    const shift = first.length === 0 ? 0 : (drawn >>> 16) % first.length
     return [...first.slice(shift), ...first.slice(0, shift), ...nodes.filter((node) => !node.reachable)]
   }
 

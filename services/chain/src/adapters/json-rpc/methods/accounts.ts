@@ -79,7 +79,12 @@ type TypedData = Readonly<Record<string, unknown>>
 
 /** The object, or its JSON as text, as MetaMask takes it. */
 function typedData(value: unknown): TypedData {
-  const decode: Codec<TypedData> = (data) => record(data, 'apitypes.TypedData')
+  const decode: Codec<TypedData> = (data) => {
+    const read = record(data, 'apitypes.TypedData')
+    for (const member of ['types', 'message']) record(read[member], `apitypes.TypedData.${member}`)
+    if (typeof read.primaryType !== 'string') throw new DecodeError('apitypes.TypedData.primaryType is not the name of a type')
+    return read
+  }
   if (typeof value !== 'string') return decode(value)
   try {
     return decode(JSON.parse(value))
@@ -90,13 +95,13 @@ function typedData(value: unknown): TypedData {
 
 async function signTypedData(context: MethodContext, account: Hex, data: TypedData): Promise<Hex> {
   // Only loaded by devnets that sign typed data.
-  const { hashTypedData } = await import('viem/utils')
+  const { BaseError, hashTypedData } = await import('viem')
   let digest: Hex
   try {
-    // viem checks the value against the types and throws.
+    // viem checks the value against the types and says what does not fit; what it throws otherwise is about its own code.
     digest = hashTypedData(data as unknown as Parameters<typeof hashTypedData>[0])
   } catch (error) {
-    throw invalidParams(`invalid typed data: ${error instanceof Error ? error.message.split('\n', 1)[0] : 'unreadable'}`)
+    throw invalidParams(`invalid typed data: ${error instanceof BaseError ? error.shortMessage : 'types and message do not fit'}`)
   }
   return packed(await sign(context, account, fromHex(digest)))
 }
