@@ -1,4 +1,4 @@
-import { type Hex, toHex } from '@zerog/primitives'
+import { type Hex, keccak256, toHex } from '@zerog/primitives'
 import { mnemonicToAccount } from 'viem/accounts'
 
 /** The mnemonic of every Ethereum development chain. Its keys are public: worth nothing outside one machine. */
@@ -18,4 +18,29 @@ export function developmentAccounts(): readonly DevelopmentAccount[] {
     return { address: account.address.toLowerCase() as Hex, privateKey: toHex(privateKey) }
   })
   return known
+}
+
+export type DevelopmentDaNode = DevelopmentAccount & {
+  /** BLS12-381 secret key, 32 bytes big-endian. */
+  readonly blsSecretKey: Uint8Array
+  /** The ordinal of the instance: members of one installation are found by it. */
+  readonly socket: string
+}
+
+/**
+ * Member `instance` of the development network's DA committee: account m/44'/60'/1'/0/<instance>, beside the ten that users see, and a
+ * BLS key out of it. 254 bits are below the order of the group, so no reduction is needed.
+ */
+export function developmentDaNode(instance: number): DevelopmentDaNode {
+  const account = mnemonicToAccount(DEVELOPMENT_MNEMONIC, { accountIndex: 1, addressIndex: instance })
+  const { privateKey } = account.getHdKey()
+  if (privateKey == null) throw new Error('an HD key of a mnemonic has a private key')
+  const blsSecretKey = keccak256(new Uint8Array([...new TextEncoder().encode('zerog/da/development-key/v1'), ...privateKey]))
+  blsSecretKey[0] = (blsSecretKey[0] as number) & 0x3f
+  return {
+    address: account.address.toLowerCase() as Hex,
+    privateKey: toHex(privateKey),
+    blsSecretKey,
+    socket: String(instance),
+  }
 }

@@ -4,7 +4,14 @@ import { greeter } from './artifacts/greeter.ts'
 import { market } from './artifacts/market.ts'
 
 export { addresses, DEVNET_CHAIN_ID, type NetworkAddresses, PREDEPLOY_ADDRESSES, SYSTEM_ADDRESSES } from './addresses.ts'
-export { DEVELOPMENT_ACCOUNT_COUNT, DEVELOPMENT_MNEMONIC, type DevelopmentAccount, developmentAccounts } from './development.ts'
+export {
+  DEVELOPMENT_ACCOUNT_COUNT,
+  DEVELOPMENT_MNEMONIC,
+  type DevelopmentAccount,
+  type DevelopmentDaNode,
+  developmentAccounts,
+  developmentDaNode,
+} from './development.ts'
 export {
   DEVELOPMENT_BALANCE_WEI,
   type GenesisAccount,
