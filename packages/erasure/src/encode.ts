@@ -16,6 +16,8 @@ export type Encoded = {
   readonly rlcRoot: Uint8Array
   /** Combinations of the original rows, k * 16 bytes: sent once per commitment, checks any row. */
   readonly rlc: Uint8Array
+  /** All hashes over the rows, 64 bytes per row, for `pathIn`: what a thread hands over beside the rows. */
+  readonly rowNodes: Uint8Array
   /** Row 0 to k + n - 1, a view. */
   row(index: number): Uint8Array
   /** A row with its path, checked beside `rlc`. The row is a view. */
@@ -78,6 +80,7 @@ function commit(rows: Uint8Array, layout: Layout, engine: Engine): Encoded {
     rowRoot: rowTree.root,
     rlcRoot: rlcTree.root,
     rlc,
+    rowNodes: rowTree.nodes,
     row,
     proof: (index) => ({ index, row: row(index), path: rowTree.path(index) }),
     standaloneProof(index) {

@@ -4,6 +4,8 @@ import { HASH_BYTES, ROW_BYTES_MAX } from './limits.ts'
 /** A perfect binary tree of SHA-256 in the shape of RFC 6962: leaf = H(0 ‖ bytes), node = H(1 ‖ left ‖ right). */
 export type MerkleTree = {
   readonly root: Uint8Array
+  /** Every hash, 32 bytes each: node i has children 2i and 2i + 1, the leaves begin at `count`, place 0 is unused. */
+  readonly nodes: Uint8Array
   /** Sibling hashes from leaf to root, views. */
   path(index: number): Uint8Array[]
 }
@@ -34,12 +36,16 @@ export function merkleTree(count: number, leaf: (index: number) => Uint8Array): 
   }
   return {
     root: new Uint8Array(nodeAt(nodes, 1)),
-    path(index) {
-      const siblings: Uint8Array[] = []
-      for (let place = count + index; place > 1; place >>= 1) siblings.push(nodeAt(nodes, place ^ 1))
-      return siblings
-    },
+    nodes,
+    path: (index) => pathIn(nodes, count, index),
   }
+}
+
+/** Sibling hashes from leaf to root out of the nodes of a tree with `count` leaves, views. */
+export function pathIn(nodes: Uint8Array, count: number, index: number): Uint8Array[] {
+  const siblings: Uint8Array[] = []
+  for (let place = count + index; place > 1; place >>= 1) siblings.push(nodeAt(nodes, place ^ 1))
+  return siblings
 }
 
 /** The root to which `path` leads from a leaf's content. Nothing is checked here: compare the root. */
