@@ -17,9 +17,33 @@ export const PREDEPLOY_ADDRESSES = {
   market: '0x0600000000000000000000000000000000000102',
 } as const satisfies Record<string, Hex>
 
-export type NetworkAddresses = { readonly flow: Hex; readonly market: Hex }
+/** Contracts of compute (layer 03) on every network but the devnet. */
+export const COMPUTE_ADDRESSES = {
+  ledgerManager: '0x0600000000000000000000000000000000000301',
+  inferenceServing: '0x0600000000000000000000000000000000000302',
+  fineTuningServing: '0x0600000000000000000000000000000000000303',
+} as const satisfies Record<string, Hex>
 
-/** Where the contracts of a network live. Every zerog network has them at the predeploy addresses. */
-export function addresses(_network: { readonly chainId: bigint }): NetworkAddresses {
-  return { flow: PREDEPLOY_ADDRESSES.flow, market: PREDEPLOY_ADDRESSES.market }
+/** On chain id 31337 the same three live where 0G's SDK looks for them: nonces 2, 6 and 12 of the first development account. */
+export const DEVNET_COMPUTE_ADDRESSES = {
+  ledgerManager: '0x9fe46736679d2d9a65f0992f2272de9f3c7fa6e0',
+  inferenceServing: '0x0165878a594ca255338adfa4d48449f69242eb8f',
+  fineTuningServing: '0xa51c1fc2f0d1a1b8494ed1fe312d7c3a78ed91c0',
+} as const satisfies Record<keyof typeof COMPUTE_ADDRESSES, Hex>
+
+/** Contracts of compute and evidence that are at the same address on every network. */
+const EVIDENCE_ADDRESSES = {
+  receiptAnchor: '0x0600000000000000000000000000000000000304',
+  modelRegistry: '0x0600000000000000000000000000000000000305',
+  signerPolicy: '0x0600000000000000000000000000000000000306',
+} as const satisfies Record<string, Hex>
+
+type ContractName = keyof typeof PREDEPLOY_ADDRESSES | keyof typeof COMPUTE_ADDRESSES | keyof typeof EVIDENCE_ADDRESSES
+
+export type NetworkAddresses = { readonly [Name in ContractName]: Hex }
+
+/** Where the contracts of a network live. */
+export function addresses({ chainId }: { readonly chainId: bigint }): NetworkAddresses {
+  const compute = chainId === DEVNET_CHAIN_ID ? DEVNET_COMPUTE_ADDRESSES : COMPUTE_ADDRESSES
+  return { ...PREDEPLOY_ADDRESSES, ...EVIDENCE_ADDRESSES, ...compute }
 }

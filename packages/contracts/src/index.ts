@@ -3,7 +3,16 @@ import { flow } from './artifacts/flow.ts'
 import { greeter } from './artifacts/greeter.ts'
 import { market } from './artifacts/market.ts'
 
-export { addresses, DEVNET_CHAIN_ID, type NetworkAddresses, PREDEPLOY_ADDRESSES, SYSTEM_ADDRESSES } from './addresses.ts'
+export {
+  addresses,
+  COMPUTE_ADDRESSES,
+  DEVNET_CHAIN_ID,
+  DEVNET_COMPUTE_ADDRESSES,
+  type NetworkAddresses,
+  PREDEPLOY_ADDRESSES,
+  SYSTEM_ADDRESSES,
+} from './addresses.ts'
+export { fineTuningServingAbi, inferenceServingAbi, ledgerManagerAbi } from './compute-abi.ts'
 export {
   DEVELOPMENT_ACCOUNT_COUNT,
   DEVELOPMENT_MNEMONIC,
