@@ -1,5 +1,6 @@
 import { defineModule, type ModuleContext } from '@zerog/runtime'
 import type { FastifyInstance } from 'fastify'
+import { type DaFaces, registerDa } from './adapters/http/da/register.ts'
 import { registerJsonRpc } from './adapters/http/json-rpc.ts'
 import { listen, requireLoopback } from './adapters/http/listen.ts'
 import { createHttpServer } from './adapters/http/server.ts'
@@ -31,6 +32,7 @@ export const gatewayModule = defineModule({
     const admit = createAdmission({ cache, logger, perSecondMax: config.rateLimitPerSecond })
     const app = createHttpServer(config, { uuid: () => context.random.uuid(), admit })
     const storage = storageFaces(app, context)
+    const da = context.rpc.instances('da-disperser') === 0 ? undefined : registerDa(app, context)
     registerJsonRpc(app, config, {
       forward: createForward({ instances, heights, meter }),
       logger,
@@ -45,14 +47,17 @@ export const gatewayModule = defineModule({
         instances,
         heights,
         faces: () => faces,
-        layers: storage === undefined ? {} : { storage: () => storageStatus(storage) },
+        layers: {
+          ...(storage === undefined ? {} : { storage: () => layerStatus('storage-gateway', storage) }),
+          ...(da === undefined ? {} : { da: () => layerStatus('da-disperser', da) }),
+        },
       })
     registerStatus(app, status)
     const sockets = serveWebSockets(app.server, config, { instances, heights, clock, logger, meter, admit })
     await instances.poll()
     // Nothing that was ever shown is above the highest head, so a gateway that restarts without its cache keeps the promise.
     for (const { height } of instances.list()) await heights.shown(height)
-    faces = facesOf(config, await listen(app, config), storage)
+    faces = facesOf(config, await listen(app, config), { storage, da })
     logger.info('gateway_listening', faces)
     let draining = false
     return {
@@ -75,17 +80,22 @@ function storageFaces(app: FastifyInstance, context: ModuleContext<GatewayConfig
   return registerStorage(app, { bodyBytesMax, publicUrl }, context)
 }
 
-async function storageStatus(storage: StorageFaces): Promise<LayerStatus> {
+/** Asks a layer through the target that its faces forward to. */
+async function layerStatus(target: string, faces: Pick<StorageFaces, 'status'>): Promise<LayerStatus> {
   try {
-    const { ready, detail } = await storage.status()
-    return { ready, detail, instances: [{ target: 'storage-gateway', instance: 0, ok: ready }] }
+    const { ready, detail } = await faces.status()
+    return { ready, detail, instances: [{ target, instance: 0, ok: ready }] }
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error)
-    return { ready: false, detail: problem, instances: [{ target: 'storage-gateway', instance: 0, ok: false, problem }] }
+    return { ready: false, detail: problem, instances: [{ target, instance: 0, ok: false, problem }] }
   }
 }
 
-function facesOf(config: GatewayConfig, listening: string, storage: StorageFaces | undefined): Readonly<Record<string, string>> {
+function facesOf(
+  config: GatewayConfig,
+  listening: string,
+  { storage, da }: { readonly storage: StorageFaces | undefined; readonly da: DaFaces | undefined },
+): Readonly<Record<string, string>> {
   const gatewayUrl = config.publicUrl === '' ? listening : config.publicUrl.replace(/\/$/, '')
   return {
     gatewayUrl,
@@ -94,6 +104,7 @@ function facesOf(config: GatewayConfig, listening: string, storage: StorageFaces
     ...(storage === undefined
       ? {}
       : { nodeUrl: `${gatewayUrl}${storage.paths.node}`, indexerUrl: `${gatewayUrl}${storage.paths.indexer}` }),
+    ...(da === undefined ? {} : { daUrl: `${gatewayUrl}${da.path}` }),
   }
 }
 
