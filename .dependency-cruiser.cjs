@@ -14,7 +14,7 @@ module.exports = {
       severity: 'error',
       from: { path: `${service}/core/`, pathNot: tests },
       to: {
-        pathNot: ['^services/$1/src/(core/|limits\\.ts)', '^packages/(primitives|erasure|consensus|availability)/src'],
+        pathNot: ['^services/$1/src/(core/|limits\\.ts)', '^packages/(primitives|erasure|consensus|availability|evidence)/src'],
         dependencyTypesNot: ['type-only'],
       },
     },
@@ -70,7 +70,7 @@ module.exports = {
       name: 'pure-packages',
       comment: 'no node builtins: they run in browsers and in the simulator',
       severity: 'error',
-      from: { path: '^packages/(primitives|ports|consensus|erasure|availability)/src', pathNot: tests },
+      from: { path: '^packages/(primitives|ports|consensus|erasure|availability|evidence)/src', pathNot: tests },
       to: { dependencyTypes: builtin },
     },
     {
