@@ -19,6 +19,7 @@ type Row = { readonly servedBy: readonly string[]; readonly allow: readonly stri
  */
 const TABLE: Readonly<Record<string, Row>> = {
   '/zerog.chain.v1.ChainService/GetHead': { servedBy: CHAIN, allow: [...FOLLOWERS, 'chain-rpc'] },
+  '/zerog.chain.v1.ChainService/GetCertificate': { servedBy: CHAIN, allow: FOLLOWERS },
   '/zerog.chain.v1.ChainService/Call': { servedBy: CHAIN, allow: FOLLOWERS },
   '/zerog.chain.v1.ChainService/SubmitTransaction': { servedBy: CHAIN, allow: [...FOLLOWERS, 'chain-rpc'] },
   '/zerog.chain.v1.ChainService/WatchLogs': { servedBy: CHAIN, allow: FOLLOWERS },

@@ -41,6 +41,7 @@ function connect(watch: Watch, call: () => CallResponse = () => ({ result: undef
   const endpoints: { [K in keyof Methods]: Endpoint<Methods[K]> } = {
     getHead: { method: methods.getHead, allow, handle: async () => ({ chainId: 31_337n, height: 9n, hash: hashOf(9) }) },
     watchLogs: { method: methods.watchLogs, allow, handle: watch },
+    getCertificate: { method: methods.getCertificate, allow, handle: () => Promise.reject(new Error('nobody asks')) },
     call: { method: methods.call, allow, handle: async () => call() },
     submitTransaction: { method: methods.submitTransaction, allow, handle: async () => ({ transactionHash: hashOf(7) }) },
   }

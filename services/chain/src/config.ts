@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
 export const GAS_LIMIT_DEFAULT = 60_000_000n
+/** As DASigners counts epochs. */
+const EPOCH_LENGTH_DEFAULT = 28_800
 /** 2025-01-01: the same on every machine, so the same genesis hash. */
 export const GENESIS_TIMESTAMP_SECONDS = 1_735_689_600n
 
@@ -30,6 +32,12 @@ const networkFields = {
     .max(1)
     .default([])
     .describe('BLS public key of the validator, 48 bytes; may be left out on the development network only'),
+  epochLength: z
+    .int()
+    .min(2)
+    .max(10_000_000)
+    .default(EPOCH_LENGTH_DEFAULT)
+    .describe('blocks of an epoch: one validator set votes on them'),
   beneficiary: address.default(`0x${'00'.repeat(20)}`).describe('address that receives the tips'),
   fundedAccounts: z.array(address).max(10_000).default([]).describe('further accounts with 10,000 coins at genesis'),
   storageOwner: address

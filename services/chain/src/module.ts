@@ -9,6 +9,7 @@ import { callEndpoint } from './adapters/grpc/call.ts'
 import { connectEndpoint } from './adapters/grpc/connect.ts'
 import { executeEndpoint } from './adapters/grpc/execute.ts'
 import { executePendingEndpoint } from './adapters/grpc/execute-pending.ts'
+import { getCertificateEndpoint } from './adapters/grpc/get-certificate.ts'
 import { getHeadEndpoint } from './adapters/grpc/get-head.ts'
 import { submitTransactionEndpoint } from './adapters/grpc/submit-transaction.ts'
 import { watchBlocksEndpoint } from './adapters/grpc/watch-blocks.ts'
@@ -28,7 +29,7 @@ export { newValidatorKey, validatorPublicKey } from './adapters/validator-key.ts
 export type { RebuildProgress } from './app/rebuild.ts'
 export type { ChainProblem, ChainVerification } from './app/verify-chain.ts'
 
-/** Makes the blocks. One per network until the voter is there. */
+/** Makes the blocks and votes on them; one per network until validators talk to each other. */
 export const chainValidatorModule = defineModule({
   target: 'chain-validator',
   dependsOn: [],
@@ -135,6 +136,7 @@ function serve({ config, rpc, clock, logger, meter }: Context, backend: ChainBac
   const jsonRpc = createJsonRpc({ limits: { sendWaitMs: config.sendWaitMs } }, { backend, clock, logger, meter })
   rpc.serve(ChainServiceDefinition, {
     getHead: getHeadEndpoint({ backend }),
+    getCertificate: getCertificateEndpoint({ backend }),
     watchLogs: watchLogsEndpoint({ backend }),
     call: callEndpoint({ backend }),
     submitTransaction: submitTransactionEndpoint({ backend }),

@@ -110,6 +110,10 @@ describe('a replica', () => {
       'another leader signature',
       (block) => ({ ...block, payload: { ...block.payload, leaderSignature: flipped(block.payload.leaderSignature) } }),
     ],
+    ['another certificate signature', (block) => certified(block, (bytes) => flipped(bytes, bytes.length - 20))],
+    ['a certificate of another block', (block) => certified(block, (bytes) => flipped(bytes, 40))],
+    ['a certificate without signers', (block) => certified(block, (bytes) => flipped(bytes, 68))],
+    ['no certificate', (block) => certified(block, () => new Uint8Array(0))],
     ['another view', (block) => ({ ...block, payload: { ...block.payload, view: 9n } })],
     ['another time', (block) => ({ ...block, payload: { ...block.payload, timestampMs: block.payload.timestampMs + 5_000 } })],
     ['another r', (block) => edited(block, { prevRandao: `0x${'11'.repeat(32)}` })],
@@ -165,10 +169,14 @@ test('the pending protocol answers or refuses arbitrary bodies, and reads no ans
   )
 })
 
-function flipped(bytes: Uint8Array): Uint8Array {
+function flipped(bytes: Uint8Array, at = 40): Uint8Array {
   const copy = bytes.slice()
-  copy[40] = (copy[40] ?? 0) ^ 1
+  copy[at] = (copy[at] ?? 0) ^ 1
   return copy
+}
+
+function certified(block: ReceivedBlock, change: (certificate: Uint8Array) => Uint8Array): ReceivedBlock {
+  return { ...block, payload: { ...block.payload, certificate: change(block.payload.certificate) } }
 }
 
 function edited(block: ReceivedBlock, change: Partial<ReturnType<typeof decodeBlock>['header']>): ReceivedBlock {

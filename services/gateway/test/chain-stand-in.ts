@@ -58,6 +58,7 @@ export function chainStandIn(target: 'chain-rpc' | 'chain-validator', height: bi
         },
         watchLogs: unused(ChainServiceDefinition.methods.watchLogs),
         call: unused(ChainServiceDefinition.methods.call),
+        getCertificate: unused(ChainServiceDefinition.methods.getCertificate),
         submitTransaction: unused(ChainServiceDefinition.methods.submitTransaction),
       })
       const execute: Endpoint<typeof JsonRpcServiceDefinition.methods.execute> = {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
  * A seed only means the same as long as scenario and simulator are the same; it is still as good as any other afterwards.
  */
 export function readCorpus(scenario: string): readonly bigint[] {
-  const path = fileURLToPath(new URL(`../corpus/${scenario}.txt`, import.meta.url))
+  const path = pathOf(scenario)
   return existsSync(path) ? parseCorpus(readFileSync(path, 'utf8')) : []
 }
 
@@ -21,4 +21,14 @@ export function parseCorpus(text: string): readonly bigint[] {
     seeds.push(BigInt(seed))
   }
   return seeds
+}
+
+/** Adds a seed that failed, once, with the first line of what it showed. */
+export function recordSeed(scenario: string, seed: bigint, showed: string): void {
+  if (readCorpus(scenario).includes(seed)) return
+  appendFileSync(pathOf(scenario), `${seed}   # ${showed.split('\n')[0]}\n`)
+}
+
+function pathOf(scenario: string): string {
+  return fileURLToPath(new URL(`../corpus/${scenario}.txt`, import.meta.url))
 }

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
 import type { Crypto } from '../app/network.ts'
-import { blstBls } from './bls/blst.ts'
+import { blstBls, blstMultisignature } from './bls/blst.ts'
 
 /** BLS by blst, SHA-256 by Node. */
 export const nodeCrypto: Crypto = {
   bls: blstBls,
+  multisignature: blstMultisignature,
   sha256: (bytes) => new Uint8Array(hash('sha256', bytes, 'buffer')),
 }

@@ -14,7 +14,7 @@ export function validatorUpstream(rpc: Rpc): Upstream {
 }
 
 async function* received(stream: AsyncIterable<WatchBlocksResponse>): AsyncGenerator<ReceivedBlock> {
-  for await (const { block, leaderSignature, timestampMs, epoch, view } of stream) {
-    yield { encoded: block, payload: { timestampMs: Number(timestampMs), leaderSignature, epoch, view } }
+  for await (const { block, leaderSignature, timestampMs, epoch, view, certificate } of stream) {
+    yield { encoded: block, payload: { timestampMs: Number(timestampMs), leaderSignature, epoch, view, certificate } }
   }
 }

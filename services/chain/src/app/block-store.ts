@@ -14,13 +14,15 @@ import { assert, bigintToBytes, bytesToBigint, concatBytes, fromHex, type Hex, t
 import type { LocatedTransaction, StoredBlock } from './chain-backend.ts'
 import { BLOCK_BYTES_CACHED_MAX, BLOCKS_CACHED_MAX, RECORD_BYTES_MAX } from './limits.ts'
 
-/** What a block carries beside its RLP: who led it, and its time in milliseconds. */
+/** What a block carries beside its RLP: who led it, its time in milliseconds, and who made it final. */
 export type ConsensusPayload = {
   readonly timestampMs: number
   /** 96 bytes; empty for genesis. */
   readonly leaderSignature: Uint8Array
   readonly epoch: bigint
   readonly view: bigint
+  /** The encoded finalize certificate of this block; empty for genesis, and where only a descendant has one. */
+  readonly certificate: Uint8Array
 }
 
 /** A stored block with its consensus payload. */
@@ -80,10 +82,11 @@ export function createBlockStore(kv: Kv) {
       const stored = kv.get(TABLES.meta, HEAD_KEY)
       return stored && bytesToBigint(stored)
     },
-    /** Format, chain id and genesis hash of the store; refuses one that belongs to another chain. */
-    identify: (identity: { readonly chainId: bigint; readonly genesisHash: Hex }): KvWrite[] => {
+    /** Format, chain id, genesis hash and epochs of the store; refuses one that belongs to another chain. */
+    identify: (identity: { readonly chainId: bigint; readonly genesisHash: Hex; readonly epochLength: bigint }): KvWrite[] => {
+      const { chainId, genesisHash, epochLength } = identity
       const wanted = new TextEncoder().encode(
-        JSON.stringify({ format: 1, chainId: String(identity.chainId), genesis: identity.genesisHash }),
+        JSON.stringify({ format: 2, chainId: String(chainId), genesis: genesisHash, epochLength: String(epochLength) }),
       )
       const stored = kv.get(TABLES.meta, IDENTITY_KEY)
       if (stored === undefined) return [{ table: TABLES.meta, key: IDENTITY_KEY, value: wanted }]
@@ -211,7 +214,7 @@ function damaged(table: string, key: string, cause?: unknown): ZerogError {
 }
 
 function encodeRecord(block: ChainBlock): Uint8Array {
-  const { timestampMs, leaderSignature, epoch, view } = block.payload
+  const { timestampMs, leaderSignature, epoch, view, certificate } = block.payload
   return rlpEncode([
     block.encoded,
     packReceipts(block.receipts),
@@ -220,12 +223,13 @@ function encodeRecord(block: ChainBlock): Uint8Array {
     leaderSignature,
     rlpInteger(epoch),
     rlpInteger(view),
+    certificate,
   ])
 }
 
 function decodeRecord(record: Uint8Array, irregular: Uint8Array | undefined, height: bigint): ChainBlock {
   try {
-    const fields = toList(rlpDecode(record), 'block record', 7)
+    const fields = toList(rlpDecode(record), 'block record', 8)
     const encoded = toBytes(fields[0], 'block')
     const { header, hash, transactions } = decodeBlock(encoded, { senders: toBytes(fields[2], 'senders') })
     const payload: ConsensusPayload = {
@@ -233,6 +237,7 @@ function decodeRecord(record: Uint8Array, irregular: Uint8Array | undefined, hei
       leaderSignature: toBytes(fields[4], 'leaderSignature'),
       epoch: toInteger(fields[5], 'epoch', 8),
       view: toInteger(fields[6], 'view', 8),
+      certificate: toBytes(fields[7], 'certificate'),
     }
     return {
       hash,

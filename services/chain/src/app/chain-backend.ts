@@ -1,5 +1,6 @@
 import type { BlockEnvironment, ExecutedBlock, Executor, Header, Log, Receipt, Transaction } from '@zerog/evm'
 import type { Hex } from '@zerog/primitives'
+import type { Finality } from './finality.ts'
 
 export type { Header, Log, Receipt, Transaction }
 
@@ -26,6 +27,8 @@ export type ChainBackend = {
   readonly blockByHeight: (height: bigint) => StoredBlock | undefined
   readonly blockByHash: (hash: Hex) => StoredBlock | undefined
   readonly transaction: (hash: Hex) => LocatedTransaction | undefined
+  /** What proves that a block is final; undefined where there is no such block. */
+  readonly finality: (height: bigint) => Finality | undefined
   /** Bloom-filtered scan, ends included. */
   readonly blocksWithLogs: (options: {
     readonly fromHeight: bigint

@@ -6,6 +6,7 @@ import type { Ledger } from './ledger.ts'
 import { SNAPSHOTS_MAX } from './limits.ts'
 import type { Pool } from './pool.ts'
 import type { Producer, Sealing } from './producer.ts'
+import type { Voting } from './voting.ts'
 
 /** Addresses that may send without a key. */
 export type Impersonation = Set<Hex>
@@ -15,13 +16,14 @@ export type DevControlsDeps = {
   readonly executor: EthereumjsExecutor
   readonly ledger: Ledger
   readonly pool: Pool
+  readonly voting: Voting
   readonly producer: Producer
   readonly impersonation: Impersonation
 }
 
 /** What Hardhat and Anvil offer beyond a chain. They break finality, so they exist only where nothing relies on it. */
 export function createDevControls(deps: DevControlsDeps): DevControls {
-  const { kv, executor, ledger, pool, producer, impersonation } = deps
+  const { kv, executor, ledger, pool, voting, producer, impersonation } = deps
   const snapshots = new Map<bigint, Snapshot>()
   let snapshotLast = 0n
 
@@ -67,6 +69,8 @@ export function createDevControls(deps: DevControlsDeps): DevControls {
           kv.write(ledger.store.irregularWrites(block, snapshot.stateRoot))
           ledger.reload()
         }
+        // It will vote again in the views of the blocks taken back: that breaks finality, as this method is meant to.
+        voting.reopen()
         producer.setClockOffsetMs(snapshot.offsetMs)
         pool.clear()
         await pool.putBack(snapshot.waiting)

@@ -31,10 +31,11 @@ export async function openLedger(network: Network, { kv, executor, crypto }: Led
 
   const environment = genesisEnvironment(network, crypto.sha256)
   const genesis = await executor.genesis({ allocation: network.allocation, environment })
-  const identity = store.identify({ chainId: network.chainId, genesisHash: genesis.hash })
+  const identity = store.identify({ ...network, genesisHash: genesis.hash })
   if (store.headHeight() === undefined) {
     const timestampMs = Number(network.genesisTimestampSeconds) * 1000
-    const payload = { timestampMs, leaderSignature: new Uint8Array(0), epoch: 0n, view: 0n }
+    const nobody = new Uint8Array(0)
+    const payload = { timestampMs, leaderSignature: nobody, epoch: 0n, view: 0n, certificate: nobody }
     executor.commit(genesis)
     kv.write([...identity, ...store.writesOf(withPayload(genesis, payload))])
     await kv.flush()

@@ -10,3 +10,5 @@ export const SNAPSHOTS_MAX = 1_024
 export const FILTER_ENTRIES_MAX = 1_024
 /** Problems that a verification lists before it stops. */
 export const PROBLEMS_MAX = 100
+/** Headers from a block up to the one that its certificate names; light clients take no more. */
+export const PROOF_HEADERS_MAX = 1_024

@@ -36,6 +36,7 @@ export function networkFromConfig(
         ? DEVNET_BASE_FEE
         : { kind: 'eip1559', changeDenominator: BigInt(config.baseFeeChangeDenominator) },
     validators: [{ publicKey, stake: 1n }],
+    epochLength: BigInt(config.epochLength),
     beneficiary: config.beneficiary.toLowerCase() as Hex,
   }
 }

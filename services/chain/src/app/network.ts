@@ -1,4 +1,12 @@
-import { type Bls, genesisRandomness, type Sha256, type Validator, validatorSetHash } from '@zerog/consensus'
+import {
+  type Bls,
+  genesisRandomness,
+  type LeaderSlot,
+  type Multisignature,
+  type Sha256,
+  type Validator,
+  validatorSetHash,
+} from '@zerog/consensus'
 import type { BaseFeePolicy, BlockEnvironment, GenesisAllocation } from '@zerog/evm'
 import { assert, type Hex, toHex } from '@zerog/primitives'
 
@@ -10,11 +18,13 @@ export type Network = {
   readonly gasLimit: bigint
   readonly baseFee: BaseFeePolicy
   readonly validators: readonly Validator[]
+  /** Heights that one validator set votes on: epoch e has e * length + 1 to (e + 1) * length. */
+  readonly epochLength: bigint
   /** Receives the tips. */
   readonly beneficiary: Hex
 }
 
-export type Crypto = { readonly bls: Bls; readonly sha256: Sha256 }
+export type Crypto = { readonly bls: Bls; readonly multisignature: Multisignature; readonly sha256: Sha256 }
 
 export const ZERO_HASH: Hex = `0x${'00'.repeat(32)}`
 const BASE_FEE_FIRST = 1_000_000_000n
@@ -38,9 +48,19 @@ export function genesisEnvironment(network: Network, sha256: Sha256): BlockEnvir
   }
 }
 
-/** Until the voter is there one validator leads every view: epoch 0, view = height (ARCHITECTURE 3a, randomness). */
-export function leaderSlot(network: Network, height: bigint) {
+/**
+ * Who leads the block of a height, and where it stands. A committee of one nullifies nothing, so every view of an epoch gives one
+ * block: there is nothing to choose, and nothing that r could be ground with.
+ */
+export function leaderSlot(network: Network, height: bigint): { readonly slot: LeaderSlot; readonly leader: Validator } {
   const [leader] = network.validators
-  assert(leader !== undefined, 'a network without validators')
-  return { slot: { chainId: network.chainId, epoch: 0n, view: height }, leader }
+  assert(leader !== undefined && network.validators.length === 1, 'a network of one validator')
+  const epoch = epochOf(network, height)
+  return { slot: { chainId: network.chainId, epoch, view: height - epoch * network.epochLength }, leader }
+}
+
+/** The epoch whose validators vote on a height; the genesis block is nobody's vote. */
+export function epochOf({ epochLength }: Pick<Network, 'epochLength'>, height: bigint): bigint {
+  assert(height >= 1n, 'the genesis block belongs to no epoch')
+  return (height - 1n) / epochLength
 }

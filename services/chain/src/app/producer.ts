@@ -1,4 +1,4 @@
-import { leaderMessage, nextRandomness } from '@zerog/consensus'
+import { nextRandomness } from '@zerog/consensus'
 import {
   type BlockEnvironment,
   type Executor,
@@ -15,6 +15,7 @@ import type { ChainBlock } from './block-store.ts'
 import type { Ledger } from './ledger.ts'
 import { type Crypto, leaderSlot, type Network } from './network.ts'
 import type { Pool } from './pool.ts'
+import type { Voting } from './voting.ts'
 
 export type Sealing =
   /** A block as soon as something can be executed; what arrives meanwhile goes into the next one. */
@@ -26,6 +27,7 @@ export type Sealing =
 export type ProducerDeps = {
   readonly ledger: Ledger
   readonly pool: Pool
+  readonly voting: Voting
   readonly executor: Executor
   readonly crypto: Crypto
   readonly clock: Clock
@@ -36,13 +38,10 @@ export type ProducerDeps = {
 
 export type Producer = ReturnType<typeof createProducer>
 
-/** The single leader: builds on its head, signs for r_h and extends the ledger, one block at a time. */
-export function createProducer(
-  options: { readonly network: Network; readonly secretKey: Uint8Array; readonly sealing: Sealing },
-  deps: ProducerDeps,
-) {
-  const { network, secretKey } = options
-  const { ledger, pool, executor, crypto, clock, logger } = deps
+/** The single leader: builds on its head, has its voter finalize the block and extends the ledger, one block at a time. */
+export function createProducer(options: { readonly network: Network; readonly sealing: Sealing }, deps: ProducerDeps) {
+  const { network } = options
+  const { ledger, pool, voting, executor, crypto, clock, logger } = deps
   let { sealing } = options
   let working: Promise<unknown> = Promise.resolve()
   let kicked = false
@@ -55,8 +54,7 @@ export function createProducer(
 
   const nowMs = (): number => clock.nowMs() + offsetMs
   const environmentOn = (parent: ChainBlock): { environment: BlockEnvironment; signature: Uint8Array; timestampMs: number } => {
-    const height = parent.header.height + 1n
-    const signature = crypto.bls.sign(secretKey, leaderMessage(leaderSlot(network, height).slot))
+    const signature = voting.leaderSignature(parent.header.height + 1n)
     const timestampMs = nextTimestampMs(parent.timestampMs, nowMs(), forcedMs)
     const prevRandao = toHex(nextRandomness(fromHex(parent.header.prevRandao), signature, crypto.sha256))
     return { signature, timestampMs, environment: childEnvironment(network, parent, { timestampMs, prevRandao }) }
@@ -85,11 +83,19 @@ export function createProducer(
     const included = block.transactions.map(({ hash }) => hash)
     const change = await pool.prepare(block.header, touched, dropped, included)
     const { epoch, view } = leaderSlot(network, environment.height).slot
-    const payload = { timestampMs, leaderSignature: signature, epoch, view }
-    const sealed = await ledger.extend(block, payload, { writes: change.writes, beforeShow: change.apply })
+    const payload = { timestampMs, leaderSignature: signature, epoch, view, certificate: voting.decide(block) }
+    const sealed = await ledger.extend(block, payload, { writes: change.writes, beforeShow: change.apply }).catch(doomed)
     forcedMs = undefined
+    // Not on the path of the next block: while nothing is to be done it is ready before it is needed.
+    clock.after(0, () => voting.leaderSignature(sealed.header.height + 1n))
     deps.onSealed?.(sealed, clock.monotonicMs() - startedMs)
     return sealed
+  }
+
+  /** The voter has voted on what the disk may not have: only a restart tells, whoever asked for the block. */
+  const doomed = (error: unknown): never => {
+    deps.fatal(error)
+    throw error
   }
 
   /** One at a time, in order of asking. A failure here is ours or the disk's: the node stops. */

@@ -33,7 +33,7 @@ export async function rebuildState(
   const executor = createEthereumjsExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee })
   const environment = genesisEnvironment(network, crypto.sha256)
   const genesis = await executor.genesis({ allocation: network.allocation, environment })
-  store.identify({ chainId: network.chainId, genesisHash: genesis.hash })
+  store.identify({ ...network, genesisHash: genesis.hash })
   executor.commit(genesis)
   let parent = genesis.header
   for (let height = 1n; height <= headHeight; height++) {

@@ -1,14 +1,14 @@
-import { verifyRandomness } from '@zerog/consensus'
 import { createEthereumjsExecutor, environmentOf, nextBaseFee } from '@zerog/evm'
 import type { Cancel, Clock, Kv, Logger } from '@zerog/ports'
-import { fromHex, type Hex, isHex, ZerogError } from '@zerog/primitives'
+import { type Hex, isHex, ZerogError } from '@zerog/primitives'
 import { nextTimestampMs, secondsOf } from '../core/timing.ts'
 import type { ChainBlock, ConsensusPayload } from './block-store.ts'
 import type { ChainBackend, StoredBlock } from './chain-backend.ts'
 import { type DevelopmentKey, developmentSigner } from './development-signer.ts'
+import { finalityOf, verifyPayload } from './finality.ts'
 import { guardedKv } from './guarded-kv.ts'
 import { openLedger } from './ledger.ts'
-import { type Crypto, leaderSlot, type Network } from './network.ts'
+import type { Crypto, Network } from './network.ts'
 import { decodePendingAnswer, decodePooled, encodePendingRequest, type PendingMethod } from './pending-protocol.ts'
 import { childEnvironment } from './producer.ts'
 
@@ -75,18 +75,7 @@ export async function openReplica({ network, tipMinWei, delayMs, accounts }: Rep
   /** Verifies, stores and, after the delay, shows one block. */
   const accept = async ({ encoded, payload }: ReceivedBlock): Promise<void> => {
     const block = await executor.replay({ parent: tip.header, encoded })
-    const { slot, leader } = leaderSlot(network, block.header.height)
-    if (payload.epoch !== slot.epoch || payload.view !== slot.view) throw unverified('view', `${payload.epoch}/${payload.view}`)
-    verifyRandomness(
-      {
-        slot,
-        leader,
-        signature: payload.leaderSignature,
-        previous: fromHex(tip.header.prevRandao),
-        found: block.header.prevRandao,
-      },
-      crypto,
-    )
+    verifyPayload(network, { ...block, payload }, tip, crypto)
     if (block.header.extraData !== tip.header.extraData) throw unverified('extraData', block.header.extraData)
     if (secondsOf(payload.timestampMs) !== block.header.timestampSeconds)
       throw unverified('timestampMs', String(payload.timestampMs))
@@ -117,11 +106,13 @@ export async function openReplica({ network, tipMinWei, delayMs, accounts }: Rep
   const ask = async (method: PendingMethod, params: readonly Hex[]): Promise<unknown> =>
     decodePendingAnswer(await upstream.pending(encodePendingRequest(method, params)))
 
+  const blockByHeight = (height: bigint) => (height > ledger.head().header.height ? undefined : ledger.store.byHeight(height))
+
   const backend: ChainBackend = {
     chainId: network.chainId,
     executor,
     head: ledger.head,
-    blockByHeight: (height) => (height > ledger.head().header.height ? undefined : ledger.store.byHeight(height)),
+    blockByHeight,
     blockByHash: (hash) => shown(ledger.store.byHash(hash), ledger.head()),
     transaction: (hash) => {
       const found = ledger.store.transaction(hash)
@@ -139,6 +130,7 @@ export async function openReplica({ network, tipMinWei, delayMs, accounts }: Rep
       const content = (await ask('zerog_poolContent', [])) as { pending?: unknown; queued?: unknown }
       return { pending: decodePooled(content.pending, network.chainId), queued: decodePooled(content.queued, network.chainId) }
     },
+    finality: (height) => finalityOf(network, height, blockByHeight),
     onBlock: ledger.onBlock,
     // Pending transactions are announced by the validator only.
     onPooled: () => () => undefined,

@@ -6,11 +6,13 @@ import type { ChainBlock } from './block-store.ts'
 import type { ChainBackend } from './chain-backend.ts'
 import { createDevControls, type Impersonation, impersonatedSender, impersonatedSignature } from './dev-controls.ts'
 import { type DevelopmentKey, developmentSigner } from './development-signer.ts'
+import { finalityOf } from './finality.ts'
 import { guardedKv } from './guarded-kv.ts'
 import { openLedger } from './ledger.ts'
 import type { Crypto, Network } from './network.ts'
 import { openPool } from './pool.ts'
 import { createProducer, type Sealing } from './producer.ts'
+import { createVoting } from './voting.ts'
 
 export type ValidatorOptions = {
   readonly network: Network
@@ -53,19 +55,32 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
     { chainId: network.chainId, rules, contractSenders: options.dev, ...(poolLimits !== undefined && { limits: poolLimits }) },
     { kv, executor, ledger, logger },
   )
+  const voting = createVoting({ network, secretKey }, { crypto, head: ledger.head })
   const producer = createProducer(
-    { network, secretKey, sealing },
-    { ledger, pool, executor, crypto, clock, logger, fatal, ...(deps.onSealed !== undefined && { onSealed: deps.onSealed }) },
+    { network, sealing },
+    {
+      ledger,
+      pool,
+      voting,
+      executor,
+      crypto,
+      clock,
+      logger,
+      fatal,
+      ...(deps.onSealed !== undefined && { onSealed: deps.onSealed }),
+    },
   )
   const impersonation: Impersonation = new Set()
   const signer = developmentSigner(accounts)
   const decode = (raw: Uint8Array): Transaction => decodeSubmitted(raw, network.chainId, impersonation)
 
+  const blockByHeight = (height: bigint) => (height > ledger.head().header.height ? undefined : ledger.store.byHeight(height))
+
   const backend: ChainBackend = {
     chainId: network.chainId,
     executor,
     head: ledger.head,
-    blockByHeight: (height) => (height > ledger.head().header.height ? undefined : ledger.store.byHeight(height)),
+    blockByHeight,
     blockByHash: (hash) => visible(ledger.store.byHash(hash), ledger.head()),
     transaction: (hash) => {
       const found = ledger.store.transaction(hash)
@@ -80,6 +95,7 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
     pendingNonce: pool.pendingNonce,
     pooled: async (hash) => pool.get(hash),
     poolContent: async () => pool.content(),
+    finality: (height) => finalityOf(network, height, blockByHeight),
     onBlock: ledger.onBlock,
     onPooled: pool.onPooled,
     waitForHeight: ledger.waitForHeight,
@@ -90,7 +106,7 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
       const name = address.toLowerCase() as Hex
       return impersonation.has(name) ? impersonatedSignature(name) : signer.sign(name, payload)
     },
-    ...(options.dev && { dev: createDevControls({ kv, executor, ledger, pool, producer, impersonation }) }),
+    ...(options.dev && { dev: createDevControls({ kv, executor, ledger, pool, voting, producer, impersonation }) }),
   }
   return { backend, ledger, pool, producer, executor, stop: producer.stop }
 }

@@ -1,10 +1,10 @@
-import { verifyRandomness } from '@zerog/consensus'
 import { receiptsRoot, transactionsRoot, validateHeader, verifyState } from '@zerog/evm'
 import type { Kv } from '@zerog/ports'
-import { fromHex, type Hex, ZerogError } from '@zerog/primitives'
+import { type Hex, ZerogError } from '@zerog/primitives'
 import { type ChainBlock, createBlockStore } from './block-store.ts'
+import { verifyPayload } from './finality.ts'
 import { PROBLEMS_MAX } from './limits.ts'
-import { type Crypto, leaderSlot, type Network } from './network.ts'
+import type { Crypto, Network } from './network.ts'
 
 export type ChainProblem = { readonly table: string; readonly key: string; readonly problem: string }
 
@@ -19,7 +19,7 @@ export type ChainVerification = {
 }
 
 /**
- * Reads the stored chain and checks it (`zerog doctor`): headers, leader signatures, r, roots of transactions and receipts, and
+ * Reads the stored chain and checks it (`zerog doctor`): headers, leader signatures, r, certificates, roots of transactions and receipts, and
  * indexes of every block. `deep` also hashes every state record and walks the state of the head, so that a chain without problems
  * has exactly the state that its head's header names.
  */
@@ -79,14 +79,12 @@ function attempt<T>(
 }
 
 function checkBlock(network: Network, crypto: Crypto, block: ChainBlock, parent: ChainBlock | undefined): void {
-  const { header, transactions, receipts, payload } = block
+  const { header, transactions, receipts } = block
   same('transactionsRoot', transactionsRoot(transactions), header.transactionsRoot)
   same('receiptsRoot', receiptsRoot(receipts), header.receiptsRoot)
   if (header.height === 0n || parent === undefined) return
   validateHeader(header, { ...parent.header, hash: parent.hash }, network.baseFee)
-  const { slot, leader } = leaderSlot(network, header.height)
-  const previous = fromHex(parent.header.prevRandao)
-  verifyRandomness({ slot, leader, signature: payload.leaderSignature, previous, found: header.prevRandao }, crypto)
+  verifyPayload(network, block, parent, crypto)
 }
 
 function checkIndexes(store: ReturnType<typeof createBlockStore>, block: ChainBlock): void {

@@ -18,6 +18,7 @@ export type ChainBackendOptions = {
   readonly sealing?: Sealing
   readonly baseFee?: BaseFeePolicy
   readonly gasLimit?: bigint
+  readonly epochLength?: bigint
   readonly tipMinWei?: bigint
   /** Development controls, and account 0 at nonce 0. Default true. */
   readonly chainOnly?: boolean
@@ -39,6 +40,7 @@ export async function createChainBackend(options: ChainBackendOptions = {}): Pro
     ...described,
     ...(options.baseFee !== undefined && { baseFee: options.baseFee }),
     ...(options.gasLimit !== undefined && { gasLimit: options.gasLimit }),
+    ...(options.epochLength !== undefined && { epochLength: options.epochLength }),
   }
   const validator = await openValidator(
     { network, secretKey, sealing, tipMinWei: options.tipMinWei ?? 0n, accounts: developmentAccounts(), dev: chainOnly },

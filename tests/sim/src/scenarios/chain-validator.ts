@@ -23,6 +23,8 @@ const NETWORK: Network = {
   gasLimit: 60_000_000n,
   baseFee: { kind: 'constant', wei: GWEI },
   validators: [{ publicKey: nodeCrypto.bls.publicKey(SECRET_KEY), stake: 1n }],
+  // Short, so that crashes meet the ends of epochs.
+  epochLength: 5n,
   beneficiary: '0x00000000000000000000000000000000000000fe',
 }
 

@@ -7,7 +7,7 @@ import { REPLICAS } from './callers.ts'
 
 type WatchBlocks = typeof ReplicationServiceDefinition.methods.watchBlocks
 
-/** Whole blocks from a height on, with the leader's signature, for nodes that execute them again. */
+/** Whole blocks from a height on, with the leader's signature and the certificate, for nodes that execute them again. */
 export function watchBlocksEndpoint({ backend }: { readonly backend: ChainBackend }): Endpoint<WatchBlocks> {
   return {
     method: ReplicationServiceDefinition.methods.watchBlocks,
@@ -22,6 +22,7 @@ export function watchBlocksEndpoint({ backend }: { readonly backend: ChainBacken
           timestampMs: BigInt(payload.timestampMs),
           epoch: payload.epoch,
           view: payload.view,
+          certificate: Buffer.from(payload.certificate),
         }
       }
     },

@@ -16,8 +16,9 @@ import { ethSubscribeMethods } from './eth-subscribe.ts'
 import { ethTransactionMethods } from './eth-transactions.ts'
 import { netMethods } from './net.ts'
 import { txpoolMethods } from './txpool.ts'
+import { zerogMethods } from './zerog.ts'
 
-const MODULES = ['debug', 'eth', 'net', 'rpc', 'txpool', 'web3']
+const MODULES = ['debug', 'eth', 'net', 'rpc', 'txpool', 'web3', 'zerog']
 
 export type Lookup = (name: string) => { readonly method: Method } | { readonly hint: string } | undefined
 
@@ -42,6 +43,7 @@ export function createLookup(
     ...Object.entries(ethSubscribeMethods(options.limits)),
     ...Object.entries(ethTransactionMethods),
     ...Object.entries(txpoolMethods),
+    ...Object.entries(zerogMethods),
     ...Object.entries(
       netMethods({
         clientVersion: options.clientVersion,

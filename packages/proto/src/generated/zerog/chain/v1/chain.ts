@@ -69,6 +69,25 @@ export interface CallResponse {
   height: bigint;
 }
 
+export interface GetCertificateRequest {
+  /** absent: head */
+  height?: bigint | undefined;
+}
+
+export interface GetCertificateResponse {
+  height: bigint;
+  /** 32 bytes */
+  blockHash: Buffer;
+  /** RLP of the headers from the block up to the one that the certificate names, at most 1,024 */
+  headers: Buffer[];
+  /** finalize certificate; empty for genesis, which nobody votes on */
+  certificate: Buffer;
+  /** encoded validator set that the block's header names; it votes on the next height */
+  validators: Buffer;
+  /** blocks of an epoch */
+  epochLength: bigint;
+}
+
 export interface SubmitTransactionRequest {
   /** RLP of a signed transaction, as in eth_sendRawTransaction */
   raw: Buffer;
@@ -90,6 +109,8 @@ export interface WatchBlocksResponse {
   timestampMs: bigint;
   epoch: bigint;
   view: bigint;
+  /** finalize certificate of this block; empty where only a descendant has one */
+  certificate: Buffer;
 }
 
 export interface ExecutePendingRequest {
@@ -871,6 +892,194 @@ export const CallResponse: MessageFns<CallResponse> = {
   },
 };
 
+function createBaseGetCertificateRequest(): GetCertificateRequest {
+  return { height: undefined };
+}
+
+export const GetCertificateRequest: MessageFns<GetCertificateRequest> = {
+  encode(message: GetCertificateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.height !== undefined) {
+      if (BigInt.asUintN(64, message.height) !== message.height) {
+        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.height);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCertificateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCertificateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.height = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetCertificateRequest>): GetCertificateRequest {
+    return GetCertificateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetCertificateRequest>): GetCertificateRequest {
+    const message = createBaseGetCertificateRequest();
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : undefined;
+    return message;
+  },
+};
+
+function createBaseGetCertificateResponse(): GetCertificateResponse {
+  return {
+    height: 0n,
+    blockHash: Buffer.alloc(0),
+    headers: [],
+    certificate: Buffer.alloc(0),
+    validators: Buffer.alloc(0),
+    epochLength: 0n,
+  };
+}
+
+export const GetCertificateResponse: MessageFns<GetCertificateResponse> = {
+  encode(message: GetCertificateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.height !== 0n) {
+      if (BigInt.asUintN(64, message.height) !== message.height) {
+        throw new globalThis.Error("value provided for field message.height of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.height);
+    }
+    if (message.blockHash.length !== 0) {
+      writer.uint32(18).bytes(message.blockHash);
+    }
+    for (const v of message.headers) {
+      writer.uint32(26).bytes(v!);
+    }
+    if (message.certificate.length !== 0) {
+      writer.uint32(34).bytes(message.certificate);
+    }
+    if (message.validators.length !== 0) {
+      writer.uint32(42).bytes(message.validators);
+    }
+    if (message.epochLength !== 0n) {
+      if (BigInt.asUintN(64, message.epochLength) !== message.epochLength) {
+        throw new globalThis.Error("value provided for field message.epochLength of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.epochLength);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCertificateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCertificateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.height = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.blockHash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.headers.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.certificate = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.validators = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.epochLength = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetCertificateResponse>): GetCertificateResponse {
+    return GetCertificateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetCertificateResponse>): GetCertificateResponse {
+    const message = createBaseGetCertificateResponse();
+    message.height = (object.height !== undefined && object.height !== null) ? BigInt(object.height) : 0n;
+    message.blockHash = object.blockHash ?? Buffer.alloc(0);
+    message.headers = object.headers?.map((e) => e) || [];
+    message.certificate = object.certificate ?? Buffer.alloc(0);
+    message.validators = object.validators ?? Buffer.alloc(0);
+    message.epochLength = (object.epochLength !== undefined && object.epochLength !== null)
+      ? BigInt(object.epochLength)
+      : 0n;
+    return message;
+  },
+};
+
 function createBaseSubmitTransactionRequest(): SubmitTransactionRequest {
   return { raw: Buffer.alloc(0) };
 }
@@ -1042,7 +1251,14 @@ export const WatchBlocksRequest: MessageFns<WatchBlocksRequest> = {
 };
 
 function createBaseWatchBlocksResponse(): WatchBlocksResponse {
-  return { block: Buffer.alloc(0), leaderSignature: Buffer.alloc(0), timestampMs: 0n, epoch: 0n, view: 0n };
+  return {
+    block: Buffer.alloc(0),
+    leaderSignature: Buffer.alloc(0),
+    timestampMs: 0n,
+    epoch: 0n,
+    view: 0n,
+    certificate: Buffer.alloc(0),
+  };
 }
 
 export const WatchBlocksResponse: MessageFns<WatchBlocksResponse> = {
@@ -1070,6 +1286,9 @@ export const WatchBlocksResponse: MessageFns<WatchBlocksResponse> = {
         throw new globalThis.Error("value provided for field message.view of type uint64 too large");
       }
       writer.uint32(40).uint64(message.view);
+    }
+    if (message.certificate.length !== 0) {
+      writer.uint32(50).bytes(message.certificate);
     }
     return writer;
   },
@@ -1127,6 +1346,14 @@ export const WatchBlocksResponse: MessageFns<WatchBlocksResponse> = {
             message.view = reader.uint64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.certificate = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1151,6 +1378,7 @@ export const WatchBlocksResponse: MessageFns<WatchBlocksResponse> = {
       : 0n;
     message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
     message.view = (object.view !== undefined && object.view !== null) ? BigInt(object.view) : 0n;
+    message.certificate = object.certificate ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -1577,6 +1805,15 @@ export const ChainServiceDefinition = {
       requestType: CallRequest as typeof CallRequest,
       requestStream: false,
       responseType: CallResponse as typeof CallResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** What proves to a light client that a block is final (docs/spec/consensus.md). */
+    getCertificate: {
+      name: "GetCertificate",
+      requestType: GetCertificateRequest as typeof GetCertificateRequest,
+      requestStream: false,
+      responseType: GetCertificateResponse as typeof GetCertificateResponse,
       responseStream: false,
       options: {},
     },
