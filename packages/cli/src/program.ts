@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { addAccountCommands } from './commands/account.ts'
 import { addChainCommands } from './commands/chain.ts'
 import { addConfigCommands } from './commands/config.ts'
+import { addDaCommands } from './commands/da.ts'
 import { addDevnetCommands } from './commands/devnet.ts'
 import { addHelpCommands } from './commands/help.ts'
 import { addStorageCommands } from './commands/storage.ts'
@@ -64,6 +65,7 @@ export function createProgram(deps: ProgramHost): { readonly command: Command; r
   addDevnetCommands(program, act)
   addChainCommands(program, act)
   addStorageCommands(program, act)
+  addDaCommands(program, act)
   addAccountCommands(program, act)
   addConfigCommands(program, act)
   addHelpCommands(program, act)

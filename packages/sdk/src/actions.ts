@@ -11,6 +11,18 @@ import {
 } from './chain/read.ts'
 import { type SendOptions, sendTransaction, waitForReceipt } from './chain/send.ts'
 import { type ClientOptions, type Context, createContext } from './client.ts'
+import {
+  type DaSource,
+  type DisperseOptions,
+  disperse,
+  getBlob,
+  getCertificate,
+  getCommittee,
+  quote,
+  retrieve,
+  waitForBlob,
+} from './da/blobs.ts'
+import type { DaBundleRef } from './da/types.ts'
 import { type DownloadOptions, download, downloadBytes, stat } from './storage/download.ts'
 import { fileRoot } from './storage/hash.ts'
 import { getNodeStatus } from './storage/node-api.ts'
@@ -23,6 +35,7 @@ export type ZerogClient = Context & ZerogActions
 export type ZerogActions = {
   readonly chain: ReturnType<typeof chainActions>
   readonly storage: ReturnType<typeof storageActions>
+  readonly da: ReturnType<typeof daActions>
 }
 
 /**
@@ -50,7 +63,7 @@ export function zerogActions(
 }
 
 function actionsOf(context: Context): ZerogActions {
-  return { chain: chainActions(context), storage: storageActions(context) }
+  return { chain: chainActions(context), storage: storageActions(context), da: daActions(context) }
 }
 
 function chainActions(context: Context) {
@@ -78,5 +91,17 @@ function storageActions(context: Context) {
     stat: (root: Hex) => stat(context, root),
     download: (root: Hex, options?: DownloadOptions) => download(context, root, options),
     downloadBytes: (root: Hex, options?: DownloadOptions) => downloadBytes(context, root, options),
+  }
+}
+
+function daActions(context: Context) {
+  return {
+    disperse: (source: DaSource, options?: DisperseOptions) => disperse(context, source, options),
+    blob: (id: string) => getBlob(context, id),
+    waitForBlob: (id: string, options?: Parameters<typeof waitForBlob>[2]) => waitForBlob(context, id, options),
+    retrieve: (id: string, options?: Parameters<typeof retrieve>[2]) => retrieve(context, id, options),
+    certificate: (bundle: DaBundleRef) => getCertificate(context, bundle),
+    committee: (options?: Parameters<typeof getCommittee>[1]) => getCommittee(context, options),
+    quote: (options: Parameters<typeof quote>[1]) => quote(context, options),
   }
 }

@@ -37,6 +37,25 @@ export function fromJsonRpcError(
   return new ZerogError(reasonOf(error, detail), { message: detail, metadata })
 }
 
+/** The problem document (RFC 9457) of a REST answer as a typed error; an answer of somebody else as an outage. */
+export function fromProblem(text: string, context: { readonly url: string; readonly status: number }): ZerogError {
+  const { url, status } = context
+  try {
+    const { reason, detail, requestId } = JSON.parse(text) as Readonly<Record<string, unknown>> // anything but an object has no reason
+    if (typeof reason === 'string' && reason in REASONS) {
+      const message = typeof detail === 'string' ? detail : `HTTP ${status}`
+      const metadata = { url, ...(typeof requestId === 'string' ? { requestId } : {}) }
+      return new ZerogError(reason as Reason, { message, metadata }) // membership was just checked
+    }
+  } catch {
+    // not ours
+  }
+  return new ZerogError('DEPENDENCY_UNAVAILABLE', {
+    message: `${url} answered with HTTP ${status} and no problem document; is it a gateway of zerog?`,
+    metadata: { url },
+  })
+}
+
 function reasonOf(error: { readonly code?: unknown; readonly data?: unknown }, detail: string): Reason {
   const named = typeof error.data === 'object' && error.data !== null && 'reason' in error.data ? error.data.reason : undefined
   if (typeof named === 'string' && named in REASONS) return named as Reason // membership was just checked

@@ -12,6 +12,28 @@ export {
 } from './chain/read.ts'
 export { addressOf, type SendOptions, type Sent, sendTransaction, waitForReceipt } from './chain/send.ts'
 export { type ClientOptions, type Context, createContext, type Signer } from './client.ts'
+export {
+  type DaSource,
+  type DisperseOptions,
+  disperse,
+  getBlob,
+  getCertificate,
+  getCommittee,
+  quote,
+  retrieve,
+  waitForBlob,
+} from './da/blobs.ts'
+export type {
+  DaBlob,
+  DaBlobState,
+  DaBundle,
+  DaBundleRef,
+  DaCertificate,
+  DaCommittee,
+  DaMember,
+  DaPart,
+  DaQuote,
+} from './da/types.ts'
 export { ZerogError } from './errors.ts'
 export { type Endpoints, gatewayEndpoints, NETWORKS, type Network, zerogChain } from './networks.ts'
 export { type DownloadOptions, download, downloadBytes, stat } from './storage/download.ts'
@@ -29,4 +51,4 @@ export {
 } from './storage/upload.ts'
 export { httpTransport } from './transport/http.ts'
 export { type MemoryNetworkOptions, memoryTransport } from './transport/memory.ts'
-export type { Face, RpcRequest, Transport } from './transport/transport.ts'
+export type { Face, RestRequest, RpcRequest, Transport } from './transport/transport.ts'

@@ -7,6 +7,8 @@ export type Endpoints = {
   readonly nodeUrl: string
   /** JSON-RPC and REST of the indexer. */
   readonly indexerUrl: string
+  /** The gateway itself; its REST faces (data availability, compute) are below it. Without it they are unknown. */
+  readonly gatewayUrl?: string
 }
 
 export type Network = { readonly name: string; readonly chainId: number; readonly endpoints: Endpoints }
@@ -14,7 +16,7 @@ export type Network = { readonly name: string; readonly chainId: number; readonl
 /** All faces below one gateway URL, as every zerog gateway serves them. */
 export function gatewayEndpoints(gatewayUrl: string): Endpoints {
   const base = gatewayUrl.replace(/\/+$/, '')
-  return { rpcUrl: base, nodeUrl: `${base}/storage`, indexerUrl: `${base}/indexer` }
+  return { gatewayUrl: base, rpcUrl: base, nodeUrl: `${base}/storage`, indexerUrl: `${base}/indexer` }
 }
 
 /** Networks by name. An installation of your own is passed as `endpoints`. */

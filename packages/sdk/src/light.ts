@@ -1,0 +1,3 @@
+// What checks instead of believing: apart from the main entry, because codes and curves would make every bundle three times as large.
+export { nobleMultisignature } from '@zerog/consensus/noble'
+export { readFrames, type SampledRow, type SampleOptions, type SampleReport, sampleBundle } from './da/light.ts'
