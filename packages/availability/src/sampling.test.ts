@@ -59,7 +59,7 @@ describe('withholding of a fixed set', () => {
     // k = 8: 7 of 32 rows served, 2 samples: 21/496
     const served = new Set([0, 5, 9, 11, 20, 30, 31])
     let missed = 0
-    const rounds = 10_000
+    const rounds = 3_000
     for (let round = 0; round < rounds; round++) {
       const rows = sampleRows(sha256(Uint8Array.of(round, round >> 8, 7)), quarter(8), 2)
       if (rows.every((row) => served.has(row))) missed++
@@ -86,7 +86,7 @@ describe('withholding by an adaptive committee', () => {
     const rows = quarter(32)
     const bound = clientsFooledMax(rows, 8, { clients: 60, confidenceBits: 20 })
     expect(bound).toBeLessThan(60)
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 20; round++) {
       const samples = Array.from({ length: 60 }, () => [...sampleRows(sha256(Uint8Array.of(next(), next(), next())), rows, 8)])
       const served = new Set<number>()
       let fooled = 0
