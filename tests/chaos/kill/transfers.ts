@@ -1,6 +1,6 @@
-import type { Transport } from '@zerog/sdk'
+import { type Transport, ZerogError } from '@zerog/sdk'
 import { type Hex, keccak256, numberToHex, type PrivateKeyAccount, pad } from 'viem'
-import { BrokenPromise, type Caller, requirePromise } from './caller.ts'
+import { type Caller, requirePromise } from './caller.ts'
 
 /** A transaction whose hash the devnet returned: from then on it may not be lost. */
 export type AcknowledgedTransfer = { readonly hash: Hex; readonly from: Hex; readonly nonce: number }
@@ -67,8 +67,11 @@ export function transferLane(
   }
 }
 
+/** The validator counts a nonce when it executes the block; readers see the block when it is announced, so it is asked for again. */
 async function requireMined(transport: Transport, hash: Hex): Promise<void> {
   const receipt = await transport.request('rpc', { method: 'eth_getTransactionReceipt', params: [hash] })
-  if (receipt === null)
-    throw new BrokenPromise(`nonce too low, but ${hash} is in no block: its nonce was used by another transaction`)
+  if (receipt !== null) return
+  throw new ZerogError('REPLICA_BEHIND', {
+    message: `nonce too low, but ${hash} is in no announced block: not yet, or its nonce was used by another transaction`,
+  })
 }
