@@ -1,0 +1,147 @@
+import { Worker } from 'node:worker_threads'
+import { pathIn } from '@zerog/erasure'
+import { assert, budget, ZerogError } from '@zerog/primitives'
+import type { CodedBundle, Coder, CodingJob } from '../../app/encoder/coder.ts'
+import { ARENAS_KEPT_MAX, CODING_JOBS_WAITING_MAX } from '../../core/disperser/limits.ts'
+import { arenaBytes, arenaOf, type EncodeJob, type EncodeResult } from './encode-job.ts'
+
+type Task = {
+  readonly job: EncodeJob
+  readonly resolve: (result: EncodeResult) => void
+  readonly reject: (error: unknown) => void
+}
+/** A place for a thread; it starts with its first task, and again after a crash. */
+type Seat = { worker: Worker | undefined; task: Task | undefined }
+
+/**
+ * Threads that encode bundles in shared memory: nothing is copied between them and the event loop. Memory of released jobs is kept for
+ * the next bundle of that size, because fresh pages cost as much as a tenth of the encoding.
+ */
+export function encodePool(options: { readonly threads: number; readonly memoryBytesMax: number }): Coder {
+  const workerUrl = new URL(`./encode-worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url)
+  const memory = budget({ max: options.memoryBytesMax, queueMax: CODING_JOBS_WAITING_MAX })
+  const arenas = arenaShelf(options.memoryBytesMax)
+  const seats: Seat[] = Array.from({ length: options.threads }, () => ({ worker: undefined, task: undefined }))
+  const waiting: Task[] = []
+  let closed = false
+
+  function settle(seat: Seat, outcome: (task: Task) => void): void {
+    const { task, worker } = seat
+    seat.task = undefined
+    worker?.unref()
+    if (task !== undefined) outcome(task)
+    dispatch()
+  }
+
+  function startWorker(seat: Seat): Worker {
+    const worker = new Worker(workerUrl)
+    worker.on('message', (result: EncodeResult) => settle(seat, (task) => task.resolve(result)))
+    // An 'exit' always follows an 'error'; whichever comes first frees the seat.
+    const lost = (cause: unknown): void => {
+      if (seat.worker !== worker) return
+      seat.worker = undefined
+      settle(seat, (task) => task.reject(threadLost(cause)))
+    }
+    worker.on('error', lost)
+    worker.on('exit', (code) => lost(new Error(`exit code ${code}`)))
+    return worker
+  }
+
+  function dispatch(): void {
+    if (closed) return
+    for (const seat of seats) {
+      if (seat.task !== undefined) continue
+      const task = waiting.shift()
+      if (task === undefined) return
+      seat.task = task
+      seat.worker ??= startWorker(seat)
+      seat.worker.ref()
+      seat.worker.postMessage(task.job)
+    }
+  }
+
+  function run(job: EncodeJob): Promise<EncodeResult> {
+    if (closed) return Promise.reject(shuttingDown())
+    return new Promise((resolve, reject) => {
+      waiting.push({ job, resolve, reject })
+      dispatch()
+    })
+  }
+
+  return {
+    async open(layout, payloadBytes, signal): Promise<CodingJob> {
+      const bytes = arenaBytes(layout)
+      const giveBack = await memory.take(bytes, signal)
+      const job: EncodeJob = { memory: arenas.take(bytes), layout, payloadBytes }
+      const arena = arenaOf(job)
+      let working: Promise<unknown> = Promise.resolve()
+      let released = false
+      return {
+        layout,
+        payload: arena.payload,
+        async encode() {
+          const running = run(job)
+          working = running.catch(() => {})
+          const result = await running
+          if ('problem' in result) throw new ZerogError('INTERNAL', { message: `encoding failed: ${result.problem}` })
+          return view(job, result)
+        },
+        release() {
+          assert(!released, 'a job is released once')
+          released = true
+          void working.then(() => {
+            arenas.keep(job.memory)
+            giveBack()
+          })
+        },
+      }
+    },
+    stats: () => ({ usedBytes: memory.used(), waiting: memory.waiting() }),
+    async close() {
+      closed = true
+      for (const task of waiting.splice(0)) task.reject(shuttingDown())
+      await Promise.all(seats.map((seat) => seat.worker?.terminate()))
+    },
+  }
+}
+
+function view(job: EncodeJob, result: Exclude<EncodeResult, { problem: string }>): CodedBundle {
+  const { layout } = job
+  const { rows, nodes, rlc } = arenaOf(job)
+  const rowCount = layout.k + layout.n
+  return {
+    ...result,
+    layout,
+    rlc,
+    row: (index) => rows.subarray(index * layout.rowBytes, (index + 1) * layout.rowBytes),
+    path: (index) => pathIn(nodes, rowCount, index),
+  }
+}
+
+/** Memory of released jobs by size; together never more than the budget, so that keeping costs no extra bound. */
+function arenaShelf(bytesMax: number) {
+  let kept: SharedArrayBuffer[] = []
+  const keptBytes = () => kept.reduce((sum, arena) => sum + arena.byteLength, 0)
+  return {
+    /** The smallest that fits and is not twice too large. */
+    take(bytes: number): SharedArrayBuffer {
+      const fitting = kept.filter(({ byteLength }) => byteLength >= bytes && byteLength <= 2 * bytes)
+      const best = fitting.sort((a, b) => a.byteLength - b.byteLength)[0]
+      if (best === undefined) return new SharedArrayBuffer(bytes)
+      kept = kept.filter((arena) => arena !== best)
+      return best
+    },
+    keep(arena: SharedArrayBuffer): void {
+      kept.push(arena)
+      while (kept.length > ARENAS_KEPT_MAX || keptBytes() > bytesMax / 4) kept.shift()
+    },
+  }
+}
+
+function threadLost(cause: unknown): ZerogError {
+  return new ZerogError('DEPENDENCY_UNAVAILABLE', { message: 'a coding thread died; the bundle is coded again', cause })
+}
+
+function shuttingDown(): ZerogError {
+  return new ZerogError('SHUTTING_DOWN', { message: 'the encoder is shutting down; call another instance' })
+}
