@@ -107,13 +107,13 @@ export function recoverReceiptSigner(
 /** @throws ZerogError INVALID_ARGUMENT naming the field */
 export function checkReceipt(receipt: InferenceReceipt): void {
   for (const { name, type, sizeBytes } of RECEIPT_FIELDS) {
-    const value = receipt[name]
+    const value: unknown = receipt[name]
     if (name === 'mode') {
-      if (!isReceiptMode(Number(value))) throw outOfRange(name, 'from 0 to 4')
-    } else if (typeof value === 'bigint') {
+      if (!isReceiptMode(value as number)) throw outOfRange(name, 'from 0 to 4')
+    } else if (type.startsWith('uint')) {
       const max = name === 'fee' ? SUM_MAX : 2n ** BigInt(8 * sizeBytes) - 1n
-      if (value < 0n || value > max) throw outOfRange(name, `from 0 to ${max}`)
-    } else if (type.startsWith('uint') || !isHex(String(value), sizeBytes) || value !== String(value).toLowerCase()) {
+      if (typeof value !== 'bigint' || value < 0n || value > max) throw outOfRange(name, `a bigint from 0 to ${max}`)
+    } else if (typeof value !== 'string' || !isHex(value, sizeBytes) || value !== value.toLowerCase()) {
       throw outOfRange(name, `0x and ${2 * sizeBytes} hexadecimal digits in lower case`)
     }
   }
