@@ -21,7 +21,9 @@ export const daNodeConfig = z.strictObject({
     .string()
     .nullable()
     .default(null)
-    .describe('file with the 32-byte seed of the BLS key; null: node.seed in the data folder (development: derived)'),
+    .describe(
+      'file with the BLS12-381 secret key, 64 hexadecimal digits; null: made once in the data folder (development network: derived)',
+    ),
 })
 export type DaNodeConfig = z.output<typeof daNodeConfig>
 

@@ -26,7 +26,7 @@ export type Promises = {
 export function promises(kv: Kv): Promises {
   return {
     remember(bundles) {
-      const keys = bundles.map(manifestKey).filter((key) => kv.get(PROMISED, key) === undefined)
+      const keys = bundles.map(noteKey).filter((key) => kv.get(PROMISED, key) === undefined)
       if (keys.length > 0) kv.write(keys.map((key) => ({ table: PROMISED, key, value: Uint8Array.of(1) })))
     },
     end(bundle, nowSeconds) {
@@ -34,7 +34,7 @@ export function promises(kv: Kv): Promises {
       const before = kv.get(EXPIRED, bundle.commitment)
       const latest = before !== undefined && bytesToBigint(before) > bundle.expiry ? before : expiry
       kv.write([
-        { table: PROMISED, key: manifestKey(bundle), value: null },
+        { table: PROMISED, key: noteKey(bundle), value: null },
         { table: EXPIRED, key: bundle.commitment, value: latest },
         { table: EXPIRED_BY_TIME, key: concatBytes(expiry, bundle.commitment), value: Uint8Array.of(1) },
       ])
@@ -53,6 +53,8 @@ export function promises(kv: Kv): Promises {
     flush: () => kv.flush(),
   }
 }
+
+const noteKey = (bundle: Statement) => manifestKey(bundle, 0)
 
 /** A little at each end of a promise: as many go as come, and then some. */
 function forgetOld(kv: Kv, beforeSeconds: bigint): void {

@@ -92,18 +92,18 @@ export async function openRowStore(deps: { readonly blobs: BlobStore; readonly l
     writer: (bundle) =>
       rowWriter(bundle, {
         blobs,
-        finished(packs) {
-          const held = holdings.add(bundle, packs)
+        finished(has) {
+          const held = holdings.add(bundle, has)
           held.damaged = false
-          held.packs = packs
+          held.packs = has.packs
           held.generation++
           manifests.delete(holdingText(bundle))
         },
         expiries: () => [...(holdings.find(bundle)?.expiries ?? [])],
       }),
     async promise(bundle, held) {
-      await blobs.put(manifestKey(bundle), encodeManifest(await load(held)))
-      holdings.add(bundle, held.packs)
+      await blobs.put(manifestKey(bundle, held.rows), encodeManifest(await load(held)))
+      holdings.add(bundle, held)
     },
     async manifest(held) {
       try {
@@ -131,7 +131,8 @@ export async function openRowStore(deps: { readonly blobs: BlobStore; readonly l
       }
     },
     async release(bundle) {
-      await blobs.delete(manifestKey(bundle))
+      const rows = holdings.find(bundle)?.rows ?? 0
+      await blobs.delete(manifestKey(bundle, rows))
       const gone = holdings.dropPromise(bundle)
       if (gone === undefined) return
       manifests.delete(holdingText(bundle))
@@ -169,26 +170,28 @@ function rowWriter(
     readonly blobs: BlobStore
     /** Other promises for the same rows, whose manifests must tell of the same places. */
     readonly expiries: () => readonly bigint[]
-    readonly finished: (packs: number) => void
+    readonly finished: (has: { readonly rows: number; readonly packs: number }) => void
   },
 ): RowWriter {
   const { blobs } = deps
   let packs = 0
+  let rows = 0
   const put = (key: Uint8Array, value: Uint8Array) => replace(blobs, key, value)
   return {
     add: (pack) => put(packKey(bundle, packs++), pack),
     async finish(pack, manifest) {
       const last = put(packKey(bundle, packs++), pack)
       const value = encodeManifest(manifest)
+      rows = manifest.indexes.length
       const expiries = new Set([bundle.expiry, ...deps.expiries()])
       // Behind the pack in the same turn: one sync takes all, and no crash leaves a manifest without its rows.
-      const manifests = [...expiries].map((expiry) => put(manifestKey({ ...bundle, expiry }), value))
+      const manifests = [...expiries].map((expiry) => put(manifestKey({ ...bundle, expiry }, rows), value))
       const results = await Promise.allSettled([last, ...manifests])
       for (const result of results) if (result.status === 'rejected') throw result.reason
-      deps.finished(packs)
+      deps.finished({ rows, packs })
     },
     async abandon() {
-      await blobs.delete(manifestKey(bundle))
+      await blobs.delete(manifestKey(bundle, rows))
       for (let ordinal = 0; ordinal < packs; ordinal++) await blobs.delete(packKey(bundle, ordinal))
     },
   }
@@ -207,18 +210,23 @@ async function replace(blobs: BlobStore, key: Uint8Array, value: Uint8Array): Pr
 
 async function loadIndex(blobs: BlobStore, holdings: Holdings, logger: Logger): Promise<void> {
   const packs = new Map<string, { readonly holding: Holding; count: number; readonly keys: Uint8Array[] }>()
-  const bundles: Statement[] = []
+  const bundles: { readonly bundle: Statement; readonly rows: number }[] = []
   for (const key of blobs.keys()) {
     const named = decodeStoreKey(key)
     if (named === undefined) logger.warn('row_key_unknown', { key: toHex(key) })
-    else if (named.kind === 'manifest') bundles.push(named.bundle)
+    else if (named.kind === 'manifest') bundles.push(named)
     else {
       const text = holdingText(named.holding)
       const found = packs.get(text) ?? { holding: named.holding, count: 0, keys: [] }
       packs.set(text, { ...found, count: Math.max(found.count, named.ordinal + 1), keys: [...found.keys, key] })
     }
   }
-  for (const bundle of bundles) holdings.add(bundle, packs.get(holdingText(bundle))?.count ?? 0)
+  for (const { bundle, rows } of bundles) {
+    const count = packs.get(holdingText(bundle))?.count ?? 0
+    const held = holdings.add(bundle, { rows, packs: count })
+    // A manifest without any pack: a refill was cut off.
+    held.damaged ||= count === 0
+  }
   for (const { holding, keys } of packs.values()) {
     if (holdings.find(holding) !== undefined) continue
     for (const key of keys) await blobs.delete(key)
@@ -229,7 +237,7 @@ async function readManifest(blobs: BlobStore, held: Held): Promise<Manifest> {
   let damage: unknown
   for (const expiry of held.expiries) {
     try {
-      const bytes = await blobs.get(manifestKey({ ...held.bundle, expiry }))
+      const bytes = await blobs.get(manifestKey({ ...held.bundle, expiry }, held.rows))
       const manifest = bytes && decodeManifest(bytes, held.bundle.k)
       if (manifest !== undefined) return manifest
     } catch (error) {

@@ -4,7 +4,8 @@ import { equalBytes, toHex } from '@zerog/primitives'
 /**
  * Keys of a node's row store, integers big-endian:
  *
- *   'm' ‖ u64 expiry ‖ commitment ‖ u64 epoch ‖ u32 committee ‖ u32 k ‖ u32 n ‖ u32 row bytes ‖ u32 payload bytes    the manifest
+ *   'm' ‖ u64 expiry ‖ commitment ‖ u64 epoch ‖ u32 committee ‖ u32 k ‖ u32 n ‖ u32 row bytes ‖ u32 payload bytes
+ *       ‖ u32 rows                                                                                                   the manifest
  *   'p' ‖ commitment ‖ u64 epoch ‖ u32 committee ‖ u32 ordinal                                                        a pack of rows
  *
  * A manifest's key alone tells everything that is signed, so the index of a node is rebuilt without reading a value, and prefixes of
@@ -12,17 +13,18 @@ import { equalBytes, toHex } from '@zerog/primitives'
  */
 const MANIFEST = 0x6d
 const PACK = 0x70
-const MANIFEST_KEY_BYTES = 69
+const MANIFEST_KEY_BYTES = 73
 const PACK_KEY_BYTES = 49
 
 /** Rows of one commitment that one assignment gave to this node. */
 export type Holding = Pick<Statement, 'commitment' | 'epoch' | 'committee'>
 
 export type StoreKey =
-  | { readonly kind: 'manifest'; readonly bundle: Statement }
+  | { readonly kind: 'manifest'; readonly bundle: Statement; readonly rows: number }
   | { readonly kind: 'pack'; readonly holding: Holding; readonly ordinal: number }
 
-export function manifestKey(bundle: Statement): Uint8Array {
+/** @param rows how many rows of the bundle this member has */
+export function manifestKey(bundle: Statement, rows: number): Uint8Array {
   const key = new Uint8Array(MANIFEST_KEY_BYTES)
   const view = new DataView(key.buffer)
   key[0] = MANIFEST
@@ -34,6 +36,7 @@ export function manifestKey(bundle: Statement): Uint8Array {
   view.setUint32(57, bundle.n)
   view.setUint32(61, bundle.rowBytes)
   view.setUint32(65, bundle.payloadBytes)
+  view.setUint32(69, rows)
   return key
 }
 
@@ -62,7 +65,7 @@ export function decodeStoreKey(key: Uint8Array): StoreKey | undefined {
       committee: view.getUint32(49),
       expiry: view.getBigUint64(1),
     }
-    return { kind: 'manifest', bundle }
+    return { kind: 'manifest', bundle, rows: view.getUint32(69) }
   }
   if (key.length === PACK_KEY_BYTES && key[0] === PACK) {
     const holding = {

@@ -8,6 +8,7 @@ export type Held = {
   readonly bundle: Statement
   /** One manifest each. */
   readonly expiries: Set<bigint>
+  readonly rows: number
   /** Packs, numbered from 0. */
   packs: number
   /** Something of it cannot be read: it is signed no more until it is refilled. */
@@ -20,13 +21,14 @@ const MINUTE_SECONDS = 60n
 
 /** What lies on the disk, by commitment and by minute of expiry. Some 500 bytes of memory per bundle. */
 export type Holdings = {
-  add(bundle: Statement, packs: number): Held
+  add(bundle: Statement, has: { readonly rows: number; readonly packs: number }): Held
   /** Takes one promise away; the holding with the last one. Returns the holding if it is gone. */
   dropPromise(bundle: Statement): Held | undefined
   find(holding: Holding): Held | undefined
   ofCommitment(commitment: Uint8Array): readonly Held[]
   all(): Iterable<Held>
   count(): number
+  rowCount(): number
   damaged(): readonly Held[]
   /** Promises whose minute has passed, the oldest first, at most `max`. */
   expired(nowSeconds: bigint, max: number): readonly Statement[]
@@ -36,6 +38,7 @@ export function createHoldings(): Holdings {
   const byText = new Map<string, Held>()
   const byCommitment = new Map<string, Held[]>()
   const byMinute = new Map<bigint, Set<Statement>>()
+  let rowCount = 0
 
   function forgetPromise(bundle: Statement): void {
     const minute = bundle.expiry / MINUTE_SECONDS
@@ -47,12 +50,13 @@ export function createHoldings(): Holdings {
   }
 
   return {
-    add(bundle, packs) {
+    add(bundle, { rows, packs }) {
       const text = holdingText(bundle)
       let held = byText.get(text)
       if (held === undefined) {
-        held = { bundle, expiries: new Set(), packs, damaged: false, generation: 0 }
+        held = { bundle, expiries: new Set(), rows, packs, damaged: false, generation: 0 }
         byText.set(text, held)
+        rowCount += rows
         const commitment = toHex(bundle.commitment)
         byCommitment.set(commitment, [...(byCommitment.get(commitment) ?? []), held])
       }
@@ -70,6 +74,7 @@ export function createHoldings(): Holdings {
       forgetPromise(bundle)
       if (held.expiries.size > 0) return undefined
       byText.delete(holdingText(bundle))
+      rowCount -= held.rows
       const commitment = toHex(bundle.commitment)
       const others = (byCommitment.get(commitment) ?? []).filter((other) => other !== held)
       if (others.length === 0) byCommitment.delete(commitment)
@@ -80,6 +85,7 @@ export function createHoldings(): Holdings {
     ofCommitment: (commitment) => byCommitment.get(toHex(commitment)) ?? [],
     all: () => byText.values(),
     count: () => byText.size,
+    rowCount: () => rowCount,
     damaged: () => [...byText.values()].filter((held) => held.damaged),
     expired(nowSeconds, max) {
       const minutes = [...byMinute.keys()].filter((minute) => (minute + 1n) * MINUTE_SECONDS <= nowSeconds)
