@@ -4,6 +4,7 @@ import type { Hex } from 'viem'
 import { table } from '../output/output.ts'
 import { createProgress } from '../output/progress.ts'
 import type { Act } from '../program.ts'
+import { addChainStatus } from './chain-status.ts'
 import { readingClient, signingClient } from './client.ts'
 import { addValidatorKey } from './validator-key.ts'
 import { formatAmount, parseAddress, parseAmount, parseBlockId, parseBytes, parseHash, parseHeight } from './values.ts'
@@ -11,15 +12,7 @@ import { formatAmount, parseAddress, parseAmount, parseBlockId, parseBytes, pars
 export function addChainCommands(program: Command, act: Act): void {
   const chain = program.command('chain').description('blocks, transactions, balances, contracts')
 
-  chain
-    .command('status')
-    .description('chain id, height, gas price')
-    .action(
-      act(async (context) => {
-        const status = await (await readingClient(context)).chain.status()
-        return { data: status }
-      }),
-    )
+  addChainStatus(chain, act)
 
   chain
     .command('block')

@@ -8,7 +8,7 @@ import { encodeCertificate, voteMessage } from '../simplex/encoding.ts'
 import { type Ballot, NO_BLOCK } from '../simplex/types.ts'
 import { simulatedMultisignature, simulatedSign } from '../testing.ts'
 import { encodeValidatorSet, validatorSetHash } from '../validator-set.ts'
-import { advance, type LightClientNetwork, type TrustedState, trustBlock, verifyFinality } from './light-client.ts'
+import { advance, type LightClientNetwork, type TrustedState, trustBlock, trustSet, verifyFinality } from './light-client.ts'
 
 const WORD: Hex = `0x${'00'.repeat(32)}`
 const START = 1_700_000_000n
@@ -198,6 +198,25 @@ describe('a light client', () => {
     })
     expect(boundary.epoch).toBe(2n)
     expect(() => trustBlock({ ...network, trustingPeriodSeconds: 30_000n }, start)).toThrow('shorter')
+  })
+
+  test('begins with the hash of a set as well, and from its first header on counts the age', () => {
+    const validators = encodeValidatorSet(setOf(1))
+    const hash = toHex(validatorSetHash(setOf(1), sha256))
+    const late = { ...deps, nowSeconds: START + 10n * network.trustingPeriodSeconds }
+    const trusted = trustSet({ hash, epoch: 1n, validators })
+    expect(verifyFinality(network, trusted, proofOf([12]), late).hash).toBe(at(12).hash)
+    expect(() => trustSet({ hash, epoch: 1n, validators: encodeValidatorSet(setOf(2)) })).toThrow('trusted is')
+    expect(() => verifyFinality(network, trusted, proofOf([22]), late)).toThrow('epoch')
+    const wrong = trustSet({
+      hash: toHex(validatorSetHash(setOf(2), sha256)),
+      epoch: 1n,
+      validators: encodeValidatorSet(setOf(2)),
+    })
+    expect(() => verifyFinality(network, wrong, proofOf([12]), late)).toThrow(ZerogError)
+    const next = advance(network, trusted, update(13), late)
+    expect(next).toMatchObject({ epoch: 1n, header: { height: 13n } })
+    expect(() => advance(network, next, update(14), late)).toThrow('trusting period')
   })
 
   test('refuses an update with any bit flipped', () => {

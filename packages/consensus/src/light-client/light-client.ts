@@ -20,11 +20,12 @@ export type LightClientNetwork = {
   readonly clockDriftSeconds: bigint
 }
 
-/** The validator set of one epoch, and the newest header that vouches for it. */
+/** The validator set of one epoch, and what vouches for it. */
 export type TrustedState = {
   readonly epoch: bigint
   readonly validators: readonly Validator[]
-  readonly header: LightHeader
+  /** The newest header that was seen of it; absent while the set is believed by its hash alone. */
+  readonly header?: LightHeader
 }
 
 export type FinalityProof = {
@@ -52,6 +53,21 @@ export function trustBlock(
   const header = readHeader(block.header)
   if (header.hash !== block.hash.toLowerCase()) refuse('the header is not the one that is trusted')
   return { epoch: epochOf(network, header.height + 1n), validators: namedSet(header, block.validators), header }
+}
+
+/**
+ * Where trust begins with a set instead of a block: whoever calls this vouches now for the set with this hash, for instance because an
+ * operator of the network just told it. No age is checked until a header was seen. Throws PROOF_INVALID when the encoding is not of that hash.
+ */
+export function trustSet(set: { readonly hash: Hex; readonly epoch: bigint; readonly validators: Uint8Array }): TrustedState {
+  const hash = hashOfSet(set.validators)
+  if (hash !== set.hash.toLowerCase()) refuse(`the validator set has the hash ${hash}, trusted is ${set.hash}`)
+  return { epoch: set.epoch, validators: decodeValidatorSet(set.validators) }
+}
+
+/** What `extraData` of a header names for an encoded set. Throws PROOF_INVALID for what is no set. */
+export function hashOfSet(encoded: Uint8Array): Hex {
+  return toHex(validatorSetHash(decodeValidatorSet(encoded), sha256))
 }
 
 /**
@@ -83,7 +99,7 @@ export function advance(
 ): TrustedState {
   const proof = { headers: [update.header], certificate: update.certificate }
   const header = verifyFinality(network, trusted, proof, deps)
-  if (header.height <= trusted.header.height) refuse(`height ${header.height} is not above the trusted one`)
+  if (trusted.header && header.height <= trusted.header.height) refuse(`height ${header.height} is not above the trusted one`)
   if (header.height < (trusted.epoch + 1n) * network.epochLength) {
     // Within an epoch a header names the set that votes: an honest quorum signs nothing else.
     if (header.setHash !== toHex(validatorSetHash(trusted.validators, sha256)))
@@ -104,10 +120,8 @@ export function epochOf({ epochLength }: LightClientNetwork, height: bigint): bi
 }
 
 function namedSet(header: LightHeader, encoded: Uint8Array): Validator[] {
-  const validators = decodeValidatorSet(encoded)
-  if (toHex(validatorSetHash(validators, sha256)) !== header.setHash)
-    refuse('the validator set is not the one that the header names')
-  return validators
+  if (hashOfSet(encoded) !== header.setHash) refuse('the validator set is not the one that the header names')
+  return decodeValidatorSet(encoded)
 }
 
 function readChain(encoded: readonly Uint8Array[]): LightHeader[] {
@@ -122,6 +136,8 @@ function readChain(encoded: readonly Uint8Array[]): LightHeader[] {
 
 /** Long-range attacks: keys of validators who have their stake back can sign any history (docs/spec/consensus.md). */
 function checkAge(network: LightClientNetwork, trusted: TrustedState, header: LightHeader, nowSeconds: bigint): void {
+  if (header.timestampSeconds > nowSeconds + network.clockDriftSeconds) refuse('a block of the future, or this clock is late')
+  if (trusted.header === undefined) return
   const { timestampSeconds, height } = trusted.header
   if (nowSeconds >= timestampSeconds + network.trustingPeriodSeconds) {
     throw new ZerogError('WRONG_STATE', {
@@ -131,7 +147,6 @@ function checkAge(network: LightClientNetwork, trusted: TrustedState, header: Li
       metadata: { height: height.toString() },
     })
   }
-  if (header.timestampSeconds > nowSeconds + network.clockDriftSeconds) refuse('a block of the future, or this clock is late')
   if (header.height > height && header.timestampSeconds < timestampSeconds) refuse('time runs backwards')
 }
 

@@ -12,7 +12,7 @@ import {
   step,
   type VoterState,
 } from '@zerog/consensus'
-import { assert, toHex, ZerogError } from '@zerog/primitives'
+import { assert, equalBytes, toHex, ZerogError } from '@zerog/primitives'
 import { type ChainBlock, heightKey, TABLES } from './block-store.ts'
 import { certificateProblem } from './finality.ts'
 import { type Crypto, epochOf, leaderSlot, type Network } from './network.ts'
@@ -181,7 +181,11 @@ function trustingOwn(secretKey: Uint8Array, { bls, multisignature }: Crypto) {
       const [key] = keys
       const signed = messages.get(signature)
       const isOwn =
-        key !== undefined && keys.length === 1 && signed !== undefined && equal(key, publicKey) && equal(signed, message)
+        key !== undefined &&
+        keys.length === 1 &&
+        signed !== undefined &&
+        equalBytes(key, publicKey) &&
+        equalBytes(signed, message)
       return isOwn || multisignature.verify(keys, message, signature)
     },
     aggregate: (signatures) => {
@@ -200,5 +204,3 @@ function trustingOwn(secretKey: Uint8Array, { bls, multisignature }: Crypto) {
     },
   }
 }
-
-const equal = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, index) => byte === b[index])
