@@ -10,9 +10,7 @@ export const computeBrokerConfig = z.strictObject({
 })
 export type ComputeBrokerConfig = z.output<typeof computeBrokerConfig>
 
-const modelId = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/, 'expected 1 to 128 of letters, digits and . _ : / -')
+const modelId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/, 'expected 1 to 128 of letters, digits and . _ : / -')
 const root = z.string().regex(/^0x[0-9a-fA-F]{64}$/, 'expected 0x and 64 hexadecimal digits')
 /** Where the bytes of a model are: a root in storage, a local file, or both (the file must have the root). */
 const modelFile = { root: root.optional(), path: z.string().min(1).optional() }
@@ -65,7 +63,12 @@ export const computeWorkerConfig = z.strictObject({
     ),
   waitingMax: z.int().min(1).max(100_000).default(1024).describe('requests that may wait per model'),
   waitingPerAccountMax: z.int().min(1).max(100_000).default(256).describe('requests of one account that may wait per model'),
-  quantumTokens: z.int().min(1).max(1_000_000).default(256).describe('tokens that an account may take per round of the fair queue'),
+  quantumTokens: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(256)
+    .describe('tokens that an account may take per round of the fair queue'),
   upstreamFirstByteMs: milliseconds(100, 600_000, 60_000).describe('an upstream must begin its answer within this time, ms'),
   upstreamIdleMs: milliseconds(100, 600_000, 30_000).describe('an upstream may pause this long within an answer, ms'),
   modelFetchMs: milliseconds(1000, 86_400_000, 600_000).describe('time to fetch one model from storage, ms'),

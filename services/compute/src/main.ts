@@ -1,6 +1,6 @@
 import { runProcess } from '@zerog/runtime'
-import { computeBrokerModule } from './module.ts'
+import { computeBrokerModule, computeWorkerModule } from './module.ts'
 
 const target = process.argv.find((argument) => argument.startsWith('--target='))?.slice('--target='.length)
 
-await runProcess({ modules: [computeBrokerModule], targets: [target ?? 'all'], shape: 'embedded' })
+await runProcess({ modules: [computeWorkerModule, computeBrokerModule], targets: [target ?? 'all'], shape: 'embedded' })

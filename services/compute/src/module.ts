@@ -1,6 +1,7 @@
 import { defineModule } from '@zerog/runtime'
 import { startBroker } from './adapters/start/broker.ts'
-import { computeBrokerConfig } from './config.ts'
+import { startWorker } from './adapters/start/worker.ts'
+import { computeBrokerConfig, computeWorkerConfig } from './config.ts'
 
 // Each target is put together in adapters/start/<target>.ts, so that the three grow beside each other.
 
@@ -10,4 +11,12 @@ export const computeBrokerModule = defineModule({
   dependsOn: ['chain-validator', 'compute-worker'],
   config: computeBrokerConfig,
   start: startBroker,
+})
+
+/** Runs models: our integer-exact one, GGUF files, or whatever speaks OpenAI's API. */
+export const computeWorkerModule = defineModule({
+  target: 'compute-worker',
+  dependsOn: [],
+  config: computeWorkerConfig,
+  start: startWorker,
 })

@@ -16,6 +16,7 @@ describe('the fair queue', () => {
       const name = queue.shift()
       if (name === undefined) break
       served[name] += sizes[name]
+      queue.done(name)
     }
     for (const tokens of Object.values(served)) expect(Math.abs(tokens - 10_000)).toBeLessThanOrEqual(1100)
   })
@@ -28,12 +29,28 @@ describe('the fair queue', () => {
     expect([queue.shift(), queue.shift()]).toContain('new')
   })
 
+  test('counts what answers take, not what they ask for', () => {
+    const queue = createFairQueue<string>(options)
+    for (let index = 0; index < 100; index++) {
+      queue.push('chatty', 1, 'chatty')
+      queue.push('brief', 1, 'brief')
+    }
+    let brief = 0
+    for (let taken = 0; taken < 60; taken++) {
+      const name = queue.shift() as string
+      queue.charge(name, name === 'chatty' ? 640 : 0)
+      queue.done(name)
+      if (name === 'brief') brief++
+    }
+    expect(brief).toBeGreaterThan(50)
+  })
+
   test('keeps every item once and in the order of its account, under any mix of calls', () => {
     const call = fc.oneof(
       fc.record({ kind: fc.constant('push' as const), account: fc.nat(4), tokens: fc.nat(2000) }),
       fc.record({ kind: fc.constant('shift' as const) }),
       fc.record({ kind: fc.constant('remove' as const), index: fc.nat(50) }),
-      fc.record({ kind: fc.constant('refund' as const), account: fc.nat(4), tokens: fc.nat(500) }),
+      fc.record({ kind: fc.constant('done' as const), index: fc.nat(50), tokens: fc.nat(500) }),
     )
     fc.assert(
       fc.property(fc.array(call, { maxLength: 200 }), (calls) => {
@@ -42,6 +59,7 @@ describe('the fair queue', () => {
           itemsMax: 30,
           itemsPerAccountMax: 10,
         })
+        const running: string[] = []
         const waiting: { readonly account: string; readonly index: number }[] = []
         for (const [index, step] of calls.entries()) {
           if (step.kind === 'push') {
@@ -56,15 +74,21 @@ describe('the fair queue', () => {
             if (item === undefined) continue
             expect(waiting.find(({ account }) => account === item.account)).toBe(item)
             waiting.splice(waiting.indexOf(item), 1)
+            running.push(item.account)
           } else if (step.kind === 'remove') {
             const item = waiting[step.index]
             if (item === undefined) continue
             expect(queue.remove(item.account, item)).toBe(true)
             expect(queue.remove(item.account, item)).toBe(false)
             waiting.splice(step.index, 1)
-          } else queue.refund(`a${step.account}`, step.tokens)
+          } else {
+            const [account] = running.splice(step.index, 1)
+            if (account === undefined) continue
+            queue.charge(account, step.tokens)
+            queue.done(account)
+          }
           expect(queue.length).toBe(waiting.length)
-          expect(queue.accountCount).toBe(new Set(waiting.map(({ account }) => account)).size)
+          expect(queue.accountCount).toBe(new Set([...waiting.map(({ account }) => account), ...running]).size)
         }
       }),
       { numRuns: 200 },

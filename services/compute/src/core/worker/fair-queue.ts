@@ -2,17 +2,22 @@ import { assert } from '@zerog/primitives'
 
 /**
  * Deficit round robin over accounts, counted in tokens (Shreedhar, Varghese: Efficient Fair Queueing Using Deficit Round Robin,
- * 1995). Whoever asks for much waits for its own requests, not for those of others; an account that was idle saves nothing up.
+ * 1995). What an answer will take is not known when it starts, so an item costs its prompt then and the rest is charged as it is
+ * produced: a deficit may be below zero. An account that has nothing waiting and nothing running saves nothing up and owes nothing.
  */
 export type FairQueue<Item> = {
-  /** Tokens that the item will take at most. `full`: the queue or the account's part of it has no room. */
+  /** `tokens`: what it costs to start. `full`: the queue or the account's part of it has no room. */
   push(account: string, tokens: number, item: Item): 'queued' | 'full' | 'account_full'
-  /** The next item in fair order. */
+  /** The next item in fair order. It counts as running until `done`. */
   shift(): Item | undefined
+  /** Starts an item that need not wait. */
+  start(account: string, tokens: number): void
+  /** Tokens that a running item took beyond its start. */
+  charge(account: string, tokens: number): void
+  /** A running item ended. */
+  done(account: string): void
   /** Takes out what waits no more. */
   remove(account: string, item: Item): boolean
-  /** Gives back what an item did not use of its tokens while its account still waits. */
-  refund(account: string, tokens: number): void
   readonly length: number
   readonly accountCount: number
 }
@@ -27,8 +32,10 @@ export type FairQueueOptions = {
 type Waiting<Item> = { readonly tokens: number; readonly item: Item }
 type Account<Item> = {
   readonly name: string
-  deficit: number /** It got its quantum in this turn. */
+  deficit: number
+  /** It got its quantum in this turn. */
   granted: boolean
+  running: number
   readonly items: Waiting<Item>[]
 }
 
@@ -39,9 +46,21 @@ export function createFairQueue<Item>(options: FairQueueOptions): FairQueue<Item
   let turns: Account<Item>[] = []
   let length = 0
 
-  function drop(account: Account<Item>): void {
-    byName.delete(account.name)
+  function accountOf(name: string): Account<Item> {
+    let account = byName.get(name)
+    if (account === undefined) {
+      account = { name, deficit: 0, granted: false, running: 0, items: [] }
+      byName.set(name, account)
+    }
+    return account
+  }
+
+  /** An account without waiting items has no turn; without running ones either it is forgotten. */
+  function settle(account: Account<Item>): void {
+    if (account.items.length > 0) return
     turns = turns.filter((other) => other !== account)
+    account.granted = false
+    if (account.running === 0) byName.delete(account.name)
   }
 
   /** As many whole rounds as nobody could use, at once: the loop in `shift` then needs at most one more. */
@@ -58,13 +77,9 @@ export function createFairQueue<Item>(options: FairQueueOptions): FairQueue<Item
   return {
     push(name, tokens, item) {
       if (length >= itemsMax) return 'full'
-      let account = byName.get(name)
-      if (account !== undefined && account.items.length >= itemsPerAccountMax) return 'account_full'
-      if (account === undefined) {
-        account = { name, deficit: 0, granted: false, items: [] }
-        byName.set(name, account)
-        turns.push(account)
-      }
+      const account = accountOf(name)
+      if (account.items.length >= itemsPerAccountMax) return 'account_full'
+      if (account.items.length === 0) turns.push(account)
       account.items.push({ tokens: Math.max(1, tokens), item })
       length++
       return 'queued'
@@ -80,8 +95,9 @@ export function createFairQueue<Item>(options: FairQueueOptions): FairQueue<Item
         if (account.deficit >= first.tokens) {
           account.deficit -= first.tokens
           account.items.shift()
+          account.running++
           length--
-          if (account.items.length === 0) drop(account)
+          settle(account)
           return first.item
         }
         if (!account.granted) {
@@ -99,12 +115,24 @@ export function createFairQueue<Item>(options: FairQueueOptions): FairQueue<Item
       if (account === undefined || index < 0) return false
       account.items.splice(index, 1)
       length--
-      if (account.items.length === 0) drop(account)
+      settle(account)
       return true
     },
-    refund(name, tokens) {
+    start(name, tokens) {
+      const account = accountOf(name)
+      account.deficit -= Math.max(1, tokens)
+      account.running++
+    },
+    charge(name, tokens) {
       const account = byName.get(name)
-      if (account !== undefined && tokens > 0) account.deficit += tokens
+      assert(account !== undefined && account.running > 0, 'only what runs is charged')
+      account.deficit -= tokens
+    },
+    done(name) {
+      const account = byName.get(name)
+      assert(account !== undefined && account.running > 0, 'only what runs can end')
+      account.running--
+      settle(account)
     },
     get length() {
       return length
