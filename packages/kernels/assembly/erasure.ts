@@ -21,7 +21,7 @@ const FACTORS: usize = SUMS + 4096 * 16
 const SCALE: usize = FACTORS + PLACES * TABLE
 const PRODUCTS: usize = SCALE + TABLE
 const WORK: usize = PRODUCTS + 32 * 1024
-const WORK_BYTES: usize = 4 << 20
+const WORK_BYTES: usize = 1 << 20
 /** Rows in and out, one after the other. */
 export const DATA: usize = WORK + WORK_BYTES
 export const DATA_BYTES: usize = 16 << 20

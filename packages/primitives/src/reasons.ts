@@ -28,6 +28,7 @@ export const REASONS = {
   DATA_FOLDER_IN_USE: { status: 'FAILED_PRECONDITION' },
   DATA_FOLDER_DAMAGED: { status: 'DATA_LOSS' },
   RECORD_CORRUPT: { status: 'DATA_LOSS' },
+  MODEL_INVALID: { status: 'INVALID_ARGUMENT' },
   DISK_FULL: { status: 'RESOURCE_EXHAUSTED' },
   PORT_IN_USE: { status: 'FAILED_PRECONDITION' },
   FENCED: { status: 'ABORTED' },
