@@ -18,6 +18,7 @@ import {
 import { simulatedKey, simulatedMultisignature } from '@zerog/consensus/testing'
 import { Audit, EventQueue, Prng } from '@zerog/sim'
 import { Byzantine, MISDEEDS, type Misdeed } from './byzantine.ts'
+import { checkJustified } from './justified.ts'
 import { Ledger } from './ledger.ts'
 import { type Consensus, type EpochPlan, type NodeWorld, SimulatedNode } from './node.ts'
 
@@ -202,7 +203,9 @@ export class Cluster {
       wake: (node, epoch, atMs) => this.#wake(node, epoch, atMs),
       perform: (node, epoch, effect) => this.#perform(node, epoch, effect),
       afterStep: (node, epoch, event, effects) => {
-        this.#checkBounds(node, node.voters.get(epoch) as VoterState)
+        const state = node.voters.get(epoch) as VoterState
+        this.#checkBounds(node, state)
+        if (this.isHonest(node)) checkJustified(node.index, state, effects)
         this.#options.onStep?.(node, epoch, event, effects)
       },
     }
