@@ -16,12 +16,10 @@ export const PACKS_IN_MEMORY = 2
 export const PUT_BYTES_IN_FLIGHT_MAX = 96 * 1024 * 1024
 /** PutRows that wait for their turn, without holding rows. */
 export const PUT_QUEUE_MAX = 1_000
-/** Batches of rows that are checked at once for one PutRows while the next ones arrive. */
-export const CHECKS_AT_ONCE = 3
 /** Commitments whose coefficients and extended vectors a checker keeps: up to 2 MiB each. */
 export const VERIFIERS_KEPT_MAX = 16
-/** Checks that wait for a thread; their rows are within PUT_BYTES_IN_FLIGHT_MAX. */
-export const CHECKS_WAITING_MAX = 10_000
+/** Checks and restorations that wait for a thread; their bytes are bounded by whoever asks. */
+export const ROW_JOBS_WAITING_MAX = 10_000
 /** Bundles that a node holds: its index takes some 500 bytes of memory for each. */
 export const HOLDINGS_MAX = 1_000_000
 /** Bundles of one window. */

@@ -1,11 +1,24 @@
 import { assignRows, buildBundle, type Committee, createCommittee, type Statement } from '@zerog/availability'
 import { developmentDaNode } from '@zerog/contracts'
 import { type Encoded, encodePayload, layoutFor, type RowProof } from '@zerog/erasure'
+import type { Hex } from '@zerog/primitives'
 import { blsWindowSigner } from '../../src/adapters/identity/window-signer.ts'
 import type { WindowSigner } from '../../src/app/node/window-signer.ts'
 
 export const CHAIN_ID = 31_337n
 export const NOW_SECONDS = 1_800_000_000n
+
+const known = new Map<number, { readonly address: Hex; readonly socket: string; readonly signer: WindowSigner }>()
+
+/** Deriving one takes some 50 ms. */
+function node(instance: number) {
+  const found = known.get(instance)
+  if (found !== undefined) return found
+  const { address, socket, blsSecretKey } = developmentDaNode(instance)
+  const made = { address, socket, signer: blsWindowSigner(blsSecretKey) }
+  known.set(instance, made)
+  return made
+}
 
 export type Members = { readonly committee: Committee; readonly signers: readonly WindowSigner[] }
 
@@ -14,10 +27,10 @@ export function membersOf(
   stakes: readonly bigint[],
   name: { readonly epoch?: bigint; readonly id?: number; readonly seed?: number } = {},
 ): Members {
-  const signers = stakes.map((_, instance) => blsWindowSigner(developmentDaNode(instance).blsSecretKey))
+  const signers = stakes.map((_, instance) => node(instance).signer)
   const members = stakes.map((stake, instance) => {
-    const { address, socket } = developmentDaNode(instance)
-    return { address, stake, key: (signers[instance] as WindowSigner).key, socket }
+    const { address, socket, signer } = node(instance)
+    return { address, stake, key: signer.key, socket }
   })
   const seed = new Uint8Array(32).fill(name.seed ?? 7)
   return { committee: createCommittee({ epoch: name.epoch ?? 5n, id: name.id ?? 0, seed, members }), signers }

@@ -17,9 +17,8 @@ import {
   NOW_SECONDS,
   rowsOf,
 } from '../../../test/support/members.ts'
-import { checkInline } from '../../adapters/checking/check-pool.ts'
 import { staticCommittees } from '../../adapters/committees/static.ts'
-import { createRowCheck } from '../../core/row-check.ts'
+import { inlineRowWork } from '../../adapters/row-work/inline.ts'
 import { createDaNode, type DaNode } from './da-node.ts'
 
 const { committee, signers } = membersOf([10n, 20n, 30n, 40n])
@@ -49,7 +48,7 @@ async function openNode(
       logger: silentLogger,
       meter: createMetrics().meter({ target: 'da-node', replica: '0' }),
       committees: staticCommittees(options.committees ?? [committee]),
-      checker: checkInline(createRowCheck()),
+      checker: inlineRowWork(),
       signer: signers[options.member ?? MEMBER] as (typeof signers)[number],
       diskFreeBytes: options.free ?? (() => Number.MAX_SAFE_INTEGER),
     },
@@ -316,7 +315,7 @@ describe('a scrub', () => {
     expect(await refusal(first.sign([small.statement]))).toBe('WRONG_STATE')
     expect(await collect(first, small)).toHaveLength(0)
     for (const key of [...blobs.keys()]) {
-      if (Buffer.from(key).includes(small.statement.commitment)) await blobs.delete(key)
+      if (Buffer.from(key).includes(Buffer.from(small.statement.commitment))) await blobs.delete(key)
     }
     const second = await openNode({ blobs, kv })
     expect(second.damaged()).toHaveLength(0)
