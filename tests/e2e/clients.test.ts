@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { EXIT } from '@zerog/cli'
 import { artifacts } from '@zerog/contracts'
 import { createZerogClient, zerogActions, zerogChain } from '@zerog/sdk'
+import { nobleMultisignature, proveAccount } from '@zerog/sdk/light'
 import { Contract, ContractFactory, JsonRpcProvider, Wallet, WebSocketProvider } from 'ethers'
 import { createPublicClient, createWalletClient, type Hex, http, parseEther, webSocket } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
@@ -16,6 +17,7 @@ beforeAll(async () => {
 afterAll(() => removeDevnet(devnet.dataDir))
 
 const keyOf = (index: number) => devnet.endpoints.accounts[index]?.privateKey as Hex
+const signerOf = (index: number) => privateKeyToAccount(keyOf(index))
 const { abi, bytecode } = artifacts.greeter
 
 describe('viem through the gateway', () => {
@@ -59,6 +61,31 @@ describe('viem through the gateway', () => {
     const bytes = new TextEncoder().encode('through a viem client')
     const { root } = await client.zerog.storage.upload(bytes)
     expect(new Uint8Array(await client.zerog.storage.downloadBytes(root))).toEqual(bytes)
+  })
+})
+
+describe('the light client through the gateway', () => {
+  test('proves an account from the certificate of the running validator, and the command says so', async () => {
+    const { rpcUrl, accounts } = devnet.endpoints
+    const client = createZerogClient({ endpoints: { rpcUrl, nodeUrl: rpcUrl, indexerUrl: rpcUrl }, account: signerOf(8) })
+    const { hash } = await client.chain.send({ to: accounts[9]?.address as Hex, value: 7n })
+    await client.chain.waitForReceipt({ hash })
+    const status = await devnet.zerog('chain', 'status', '--json')
+    const { finality, peers } = status.json().data
+    expect({ code: status.code, peers, finality }).toMatchObject({
+      code: 0,
+      peers: 0,
+      finality: { proven: true, trusted: false },
+    })
+    const options = { multisignature: nobleMultisignature, trust: finality.validatorSetHash }
+    const address = accounts[9]?.address as Hex
+    const { account, block } = await proveAccount(client, { address }, options)
+    expect({ trusted: block.trusted, balance: account?.balance }).toEqual({
+      trusted: true,
+      balance: await client.chain.balance(address),
+    })
+    const wrong = await devnet.zerog('chain', 'status', '--trust', `0x${'ab'.repeat(32)}`)
+    expect(wrong).toMatchObject({ code: EXIT.verificationFailed, out: expect.stringContaining('not proven') })
   })
 })
 

@@ -118,6 +118,27 @@ describe('validator and replica', () => {
     )
   })
 
+  test('both serve the certificate that the validator made, over gRPC and JSON-RPC alike', async () => {
+    const { height } = await validator.getHead({})
+    const ours = await validator.getCertificate({ height })
+    expect(await validator.getCertificate({})).toEqual(ours)
+    for (const target of ['chain-validator', 'chain-rpc']) {
+      const { result } = await rpc(target, 'zerog_getCertificate', [`0x${height.toString(16)}`], height)
+      expect(await developer.client(ChainServiceDefinition, target).getCertificate({ height })).toEqual(ours)
+      expect(result).toEqual({
+        number: `0x${height.toString(16)}`,
+        hash: toHex(ours.blockHash),
+        headers: ours.headers.map((header) => toHex(header)),
+        certificate: toHex(ours.certificate),
+        validators: toHex(ours.validators),
+        epochLength: '0x7080',
+      })
+      expect((await rpc(target, 'zerog_getCertificate', [`0x${(height + 9n).toString(16)}`])).result).toBeNull()
+      expect((await rpc(target, 'zerog_getCertificate', ['earliest'])).result).toMatchObject({ number: '0x0', certificate: null })
+    }
+    await expect(validator.getCertificate({ height: height + 9n })).rejects.toMatchObject({ reason: 'NOT_FOUND' })
+  })
+
   test('an identity that is not on the list of an RPC is refused', async () => {
     const stranger = world.rpcAs('storage-node')
     const blocks = stranger.client(ReplicationServiceDefinition, 'chain-validator').watchBlocks({ fromHeight: 0n })
