@@ -8,7 +8,17 @@ import { type Answer, type Credentials, callAll } from './support/raw-grpc.ts'
 jest.setTimeout(120_000)
 
 const CHAIN = ['chain-validator', 'chain-rpc']
-const FOLLOWERS = ['gateway', 'storage-gateway', 'storage-node', 'storage-keeper', 'developer']
+const FOLLOWERS = [
+  'gateway',
+  'storage-gateway',
+  'storage-node',
+  'storage-keeper',
+  'da-disperser',
+  'da-encoder',
+  'da-node',
+  'da-retriever',
+  'developer',
+]
 const FILES = ['gateway', 'developer', 'compute-broker', 'compute-worker', 'compute-auditor', 'storage-kv']
 
 type Row = { readonly servedBy: readonly string[]; readonly allow: readonly string[] }
@@ -23,7 +33,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   '/zerog.chain.v1.ChainService/Call': { servedBy: CHAIN, allow: FOLLOWERS },
   '/zerog.chain.v1.ChainService/SubmitTransaction': { servedBy: CHAIN, allow: [...FOLLOWERS, 'chain-rpc'] },
   '/zerog.chain.v1.ChainService/WatchLogs': { servedBy: CHAIN, allow: FOLLOWERS },
-  '/zerog.chain.v1.JsonRpcService/Execute': { servedBy: CHAIN, allow: ['gateway', 'developer'] },
+  '/zerog.chain.v1.JsonRpcService/Execute': { servedBy: CHAIN, allow: ['gateway', 'da-disperser', 'developer'] },
   '/zerog.chain.v1.JsonRpcService/Connect': { servedBy: CHAIN, allow: ['gateway', 'developer'] },
   '/zerog.chain.v1.ReplicationService/WatchBlocks': { servedBy: ['chain-validator'], allow: ['chain-rpc', 'developer'] },
   '/zerog.chain.v1.ReplicationService/ExecutePending': { servedBy: ['chain-validator'], allow: ['chain-rpc', 'developer'] },

@@ -4,6 +4,8 @@ export { defineModule, type HealthReport, type ModuleContext, type RunningModule
 export { createHost, type RpcHost } from './rpc/host.ts'
 export { createInProcessNetwork, type InProcessNetwork } from './rpc/in-process.ts'
 export { createModuleRpc } from './rpc/module-rpc.ts'
+export { reflectionOf } from './rpc/reflection.ts'
+export { encodeStatus, GRPC_CODE } from './rpc/status.ts'
 export type { ProcessHealth } from './runner/admin-server.ts'
 export { orderTargets, type TargetRequest } from './runner/order.ts'
 export { dataFolder, type PortFactories, type Shape, storeFolder } from './runner/ports.ts'

@@ -22,12 +22,24 @@ export async function serveReflection(host: RpcHost): Promise<void> {
     allow: ['*'],
     async *handle(requests) {
       for await (const originalRequest of requests) {
-        const messageResponse = answer(originalRequest, catalog, host)
+        const messageResponse = answer(originalRequest, catalog, host.services)
         yield ServerReflectionResponse.create({ validHost: originalRequest.host, originalRequest, messageResponse })
       }
     },
   }
   host.addForEveryone(ServerReflectionDefinition, { serverReflectionInfo })
+}
+
+/** The same answers for a server of its own, which serves `services`. */
+export async function reflectionOf(
+  services: readonly string[],
+): Promise<(originalRequest: ServerReflectionRequest) => ServerReflectionResponse> {
+  const { PROTO_FILES } = await import('@zerog/proto/descriptors')
+  const catalog = createCatalog(PROTO_FILES)
+  return (originalRequest) => {
+    const messageResponse = answer(originalRequest, catalog, () => services)
+    return ServerReflectionResponse.create({ validHost: originalRequest.host, originalRequest, messageResponse })
+  }
 }
 
 type Catalog = { readonly byName: ReadonlyMap<string, ProtoFile>; readonly bySymbol: ReadonlyMap<string, ProtoFile> }
@@ -39,10 +51,10 @@ function createCatalog(files: readonly ProtoFile[]): Catalog {
   }
 }
 
-function answer({ messageRequest: asked }: ServerReflectionRequest, catalog: Catalog, host: RpcHost): Answer {
+function answer({ messageRequest: asked }: ServerReflectionRequest, catalog: Catalog, services: () => readonly string[]): Answer {
   switch (asked?.$case) {
     case 'listServices':
-      return { $case: 'listServicesResponse', value: { service: host.services().map((name) => ({ name })) } }
+      return { $case: 'listServicesResponse', value: { service: services().map((name) => ({ name })) } }
     case 'fileByFilename':
       return fileAnswer(catalog.byName.get(asked.value), asked.value, catalog)
     case 'fileContainingSymbol':

@@ -1,5 +1,18 @@
 /** Targets that follow the chain and send transactions. Later layers add themselves here with their first call. */
-export const CHAIN_CALLERS = ['gateway', 'storage-gateway', 'storage-node', 'storage-keeper', 'developer'] as const
+export const CHAIN_CALLERS = [
+  'gateway',
+  'storage-gateway',
+  'storage-node',
+  'storage-keeper',
+  'da-disperser',
+  'da-encoder',
+  'da-node',
+  'da-retriever',
+  'developer',
+] as const
+
+/** Targets that ask in Ethereum's JSON-RPC: the public door, and accounts that pay for transactions of their own. */
+export const JSON_RPC_CALLERS = ['gateway', 'da-disperser', 'developer'] as const
 
 /** Targets that copy the chain. */
 export const REPLICAS = ['chain-rpc', 'developer'] as const

@@ -2,6 +2,7 @@ import type { Endpoint } from '@zerog/ports'
 import { JsonRpcServiceDefinition } from '@zerog/proto/chain'
 import type { ChainBackend } from '../../app/chain-backend.ts'
 import type { JsonRpc } from '../json-rpc/json-rpc.ts'
+import { JSON_RPC_CALLERS } from './callers.ts'
 import { waitForMinHeight } from './min-height.ts'
 
 type Execute = typeof JsonRpcServiceDefinition.methods.execute
@@ -13,7 +14,7 @@ const CHUNK_BYTES_MAX = 1024 * 1024
 export function executeEndpoint(deps: { readonly jsonRpc: JsonRpc; readonly backend: ChainBackend }): Endpoint<Execute> {
   return {
     method: JsonRpcServiceDefinition.methods.execute,
-    allow: ['gateway', 'developer'],
+    allow: JSON_RPC_CALLERS,
     async *handle({ body, minHeight }, { signal }) {
       await waitForMinHeight(deps.backend, { minHeight, signal })
       const answer = await deps.jsonRpc.execute(body, { signal })
