@@ -4,7 +4,6 @@ import { beforeAll, describe, expect, test } from '@jest/globals'
 import { memoryKv } from '@zerog/adapters'
 import { type AccountProof, type BlockEnvironment, createEthereumjsExecutor, encodeHeader } from '@zerog/evm'
 import { bigintToBytes, type Hex, toHex } from '@zerog/primitives'
-import { build } from 'esbuild'
 import fc from 'fast-check'
 import { encodeCertificate, voteMessage } from '../src/index.ts'
 import {
@@ -16,6 +15,7 @@ import {
 } from '../src/light-client/index.ts'
 import { nobleBls, nobleMultisignature } from '../src/noble.ts'
 import { validatorSetHash } from '../src/validator-set.ts'
+import { bundleForBrowser } from './bundle.ts'
 
 const sha256 = (bytes: Uint8Array) => new Uint8Array(hash('sha256', bytes, 'buffer'))
 const word = (value: bigint): Hex => toHex(bigintToBytes(value, 32))
@@ -145,33 +145,17 @@ describe('with real headers, real signatures and the proofs of eth_getProof', ()
   }, 300_000)
 })
 
-/** As a web application would ship it. */
-async function bundle(entry: string): Promise<string> {
-  const { outputFiles } = await build({
-    stdin: { contents: entry, resolveDir: import.meta.dirname, loader: 'ts' },
-    bundle: true,
-    write: false,
-    minify: true,
-    format: 'iife',
-    globalName: 'zerog',
-    platform: 'browser',
-    target: 'es2022',
-    logLevel: 'silent',
-  })
-  return (outputFiles[0] as (typeof outputFiles)[number]).text
-}
-
 describe('in a browser', () => {
   test('the light client without BLS has at most 150 kB, minified', async () => {
-    const code = await bundle(`export * from '../src/light-client/index.ts'`)
-    const withBls = await bundle(`export * from '../src/light-client/index.ts'; export * from '../src/noble.ts'`)
+    const code = await bundleForBrowser(['light-client'])
+    const withBls = await bundleForBrowser(['light-client', 'noble'])
     process.stdout.write(`light client: ${code.length} bytes minified, ${withBls.length} with BLS\n`)
     expect(code.length).toBeGreaterThan(5_000)
     expect(code.length).toBeLessThanOrEqual(150_000)
   }, 300_000)
 
   test('it verifies without anything that only Node has', async () => {
-    const code = await bundle(`export * from '../src/light-client/index.ts'; export * from '../src/noble.ts'`)
+    const code = await bundleForBrowser(['light-client', 'noble'])
     // What every browser has and a bare context lacks; no Buffer, no process, no require.
     const context = createContext({ TextEncoder, TextDecoder, WebAssembly, atob, btoa, crypto, input: { ...real, network, now } })
     const result = runInContext(
