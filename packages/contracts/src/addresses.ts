@@ -11,10 +11,13 @@ export const SYSTEM_ADDRESSES = {
   blockHashHistory: '0x0000f90827f1c53a10cb7a02335b175320002935',
 } as const satisfies Record<string, Hex>
 
-/** Contracts of zerog at genesis: 0x06, zeros, layer (01 storage), number. The same on every network. */
+/** Contracts of zerog at genesis: 0x06, zeros, layer (01 storage, 02 DA), number. The same on every network. */
 export const PREDEPLOY_ADDRESSES = {
   flow: '0x0600000000000000000000000000000000000101',
   market: '0x0600000000000000000000000000000000000102',
+  /** Where 0G has the precompile of that name. */
+  daSigners: '0x0000000000000000000000000000000000001000',
+  daEntrance: '0x0600000000000000000000000000000000000201',
 } as const satisfies Record<string, Hex>
 
 /** Contracts of compute (layer 03) on every network but the devnet. */

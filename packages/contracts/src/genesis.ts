@@ -1,8 +1,10 @@
-import { assert, type Hex, ZerogError } from '@zerog/primitives'
+import { type Hex, ZerogError } from '@zerog/primitives'
 import { addresses, DEVNET_CHAIN_ID, SYSTEM_ADDRESSES } from './addresses.ts'
 import { flow } from './artifacts/flow.ts'
 import { market } from './artifacts/market.ts'
+import { type DaParameters, daContracts } from './da/genesis.ts'
 import { developmentAccounts } from './development.ts'
+import { filledArray, storageSlots } from './storage-slots.ts'
 
 /** The same shape as `GenesisAllocation` of @zerog/evm: who exists at height 0. */
 export type GenesisAllocation = Readonly<Record<Hex, GenesisAccount>>
@@ -33,6 +35,8 @@ export type GenesisOptions = {
   readonly accounts?: readonly { readonly address: Hex; readonly balance: bigint }[]
   /** What differs from `STORAGE_DEFAULTS`; `owner` is required unless `development`. */
   readonly storage?: Partial<StorageParameters>
+  /** Who signs for data availability from the first block on, and what differs from `DA_DEFAULTS`. */
+  readonly da?: Partial<DaParameters>
 }
 
 /** 0G's turbo price for twelve months (33 units), its epoch length, and a year of lifetime. */
@@ -68,6 +72,7 @@ export function genesisAllocation(options: GenesisOptions): GenesisAllocation {
     [SYSTEM_ADDRESSES.beaconRoots]: { balance: 0n, nonce: 1n, code: BEACON_ROOTS_CODE },
     [SYSTEM_ADDRESSES.blockHashHistory]: { balance: 0n, nonce: 1n, code: BLOCK_HASH_HISTORY_CODE },
     ...storageContracts(options),
+    ...daContracts(options.chainId, { owner: ownerOf(options), ...options.da }),
   }
   for (const [index, { address }] of (options.development ? developmentAccounts() : []).entries()) {
     const nonce = index === 0 && !options.chainOnly ? NONCE_AFTER_COMPUTE : 0n
@@ -80,7 +85,7 @@ export function genesisAllocation(options: GenesisOptions): GenesisAllocation {
   return allocation
 }
 
-function checkIdentity({ chainId, development, accounts, storage }: GenesisOptions): void {
+function checkIdentity({ chainId, development, accounts, storage, da }: GenesisOptions): void {
   if (development !== (chainId === DEVNET_CHAIN_ID)) {
     const rule = `chain id ${DEVNET_CHAIN_ID} is the development network's and only its: choose another id, or development`
     throw new ZerogError('CONFIG_INVALID', { message: rule, metadata: { chainId: String(chainId) } })
@@ -90,17 +95,21 @@ function checkIdentity({ chainId, development, accounts, storage }: GenesisOptio
   }
   if (development) return
   const publicAddresses = new Set<string>(developmentAccounts().map(({ address }) => address))
-  const named = [...(accounts ?? []).map(({ address }) => address), storage?.owner ?? '0x']
+  const owners = [storage?.owner ?? '0x', da?.owner ?? '0x']
+  const named = [...[...(accounts ?? []), ...(da?.members ?? [])].map(({ address }) => address), ...owners]
   const leaked = named.find((address) => publicAddresses.has(address.toLowerCase()))
   if (leaked === undefined) return
   throw new ZerogError('CONFIG_INVALID', { message: `the key of ${leaked} is public: use a key of your own on this network` })
 }
 
-function storageContracts(options: GenesisOptions): Record<Hex, GenesisAccount> {
+function ownerOf(options: GenesisOptions): Hex {
   const owner = options.storage?.owner ?? (options.development ? developmentAccounts()[0]?.address : undefined)
-  if (owner === undefined) {
-    throw new ZerogError('CONFIG_INVALID', { message: 'name the owner of the storage contracts (storage.owner)' })
-  }
+  if (owner !== undefined) return owner
+  throw new ZerogError('CONFIG_INVALID', { message: 'name the owner of the storage contracts (storage.owner)' })
+}
+
+function storageContracts(options: GenesisOptions): Record<Hex, GenesisAccount> {
+  const owner = ownerOf(options)
   const { pricePerSectorWei, entryLifetimeSeconds, blocksPerEpoch } = { ...STORAGE_DEFAULTS, ...options.storage }
   checkRange('storage.entryLifetimeSeconds', entryLifetimeSeconds, 86_400n, 36_525n * 86_400n)
   checkRange('storage.blocksPerEpoch', blocksPerEpoch, 1n, 2n ** 24n - 1n)
@@ -141,34 +150,4 @@ function storageContracts(options: GenesisOptions): Record<Hex, GenesisAccount> 
 function checkRange(name: string, value: bigint, min: bigint, max: bigint): void {
   if (value >= min && value <= max) return
   throw new ZerogError('CONFIG_INVALID', { message: `${name} must be from ${min} to ${max}, not ${value}`, metadata: { name } })
-}
-
-type StorageLayout = Readonly<Record<string, { readonly slot: number; readonly offset: number; readonly bytes: number }>>
-
-/** Packs values into 32-byte slots as solc lays them out; keys and values are 32 bytes, zero slots are left out. */
-function storageSlots<Layout extends StorageLayout>(
-  layout: Layout,
-  values: Readonly<Partial<Record<keyof Layout & string, bigint>>>,
-): Record<Hex, Hex> {
-  const slots = new Map<number, bigint>()
-  for (const [name, value] of Object.entries<bigint | undefined>(values)) {
-    const place = layout[name]
-    assert(place !== undefined && value !== undefined, `no storage variable ${name}`)
-    if (value < 0n || value >= 1n << BigInt(8 * place.bytes)) {
-      throw new ZerogError('CONFIG_INVALID', { message: `${name} must fit into ${place.bytes} bytes, ${value} does not` })
-    }
-    slots.set(place.slot, (slots.get(place.slot) ?? 0n) | (value << BigInt(8 * place.offset)))
-  }
-  return Object.fromEntries(
-    [...slots].filter(([, value]) => value !== 0n).map(([slot, value]) => [word(BigInt(slot)), word(value)]),
-  )
-}
-
-/** Every 32-byte element of a fixed array. */
-function filledArray({ slot, bytes }: StorageLayout[string], value: bigint): Record<Hex, Hex> {
-  return Object.fromEntries(Array.from({ length: bytes / 32 }, (_, index) => [word(BigInt(slot + index)), word(value)]))
-}
-
-function word(value: bigint): Hex {
-  return `0x${value.toString(16).padStart(64, '0')}`
 }

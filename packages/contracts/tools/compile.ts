@@ -8,12 +8,12 @@ export type Artifact = {
   readonly abi: readonly unknown[]
   readonly bytecode: string
   readonly deployedBytecode: string
-  /** Where value types and fixed arrays live, `struct.member` flattened: slot number, byte offset from the right, size in bytes. */
+  /** Where variables live, `struct.member` flattened: slot number, byte offset from the right, size in bytes. */
   readonly storage: Readonly<Record<string, { readonly slot: number; readonly offset: number; readonly bytes: number }>>
 }
 
 type SolcOutput = {
-  errors?: { severity: string; formattedMessage: string }[]
+  errors?: { severity: string; errorCode: string; formattedMessage: string }[]
   contracts?: Record<string, Record<string, SolcContract>>
 }
 type SolcContract = {
@@ -35,24 +35,27 @@ export function readSources(folder: string): Record<string, string> {
   )
 }
 
+/** Assembly that writes transient storage should clear it again; so does each place of ours that does (locks per user). */
+const TSTORE_WARNING = '2394'
+
 /**
  * Compiles with the settings of every checked-in artifact. No metadata is appended, so equal sources give equal bytes on every
  * machine. Throws the compiler's own messages; a warning is an error.
  */
-export function compile(sources: Record<string, string>): Record<string, Artifact> {
+export function compile(sources: Record<string, string>, { runs = 100_000 } = {}): Record<string, Artifact> {
   const input = {
     language: 'Solidity',
     sources: Object.fromEntries(Object.entries(sources).map(([path, content]) => [path, { content }])),
     settings: {
       viaIR: true,
-      optimizer: { enabled: true, runs: 100_000 },
+      optimizer: { enabled: true, runs },
       evmVersion: 'prague',
       metadata: { appendCBOR: false, bytecodeHash: 'none' },
       outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'storageLayout'] } },
     },
   }
   const output = JSON.parse(solc.compile(JSON.stringify(input))) as SolcOutput
-  const problems = (output.errors ?? []).filter(({ severity }) => severity !== 'info')
+  const problems = (output.errors ?? []).filter(({ severity, errorCode }) => severity !== 'info' && errorCode !== TSTORE_WARNING)
   if (problems.length > 0) throw new Error(problems.map((problem) => problem.formattedMessage).join('\n'))
   const artifacts: Record<string, Artifact> = {}
   for (const contracts of Object.values(output.contracts ?? {})) {
@@ -87,5 +90,6 @@ function flatten(
   const slot = baseSlot + Number(variable.slot)
   const name = `${prefix}${variable.label}`
   if (type.members !== undefined) return type.members.flatMap((member) => flatten(member, types, `${name}.`, slot))
-  return type.encoding === 'inplace' ? [[name, { slot, offset: variable.offset, bytes: Number(type.numberOfBytes) }]] : []
+  // Of a mapping or a dynamic array it is the slot that the places of its elements are hashed from.
+  return [[name, { slot, offset: variable.offset, bytes: Number(type.numberOfBytes) }]]
 }

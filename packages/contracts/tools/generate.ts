@@ -6,8 +6,8 @@ import { type Artifact, compile, readSources, SOLIDITY_FOLDER } from './compile.
 const target = fileURLToPath(new URL('../src/artifacts/', import.meta.url))
 
 /** File name to content of everything that belongs into src/artifacts. */
-export function renderArtifacts(): Record<string, string> {
-  const artifacts = compile(readSources(SOLIDITY_FOLDER))
+export function renderArtifacts(sources = readSources(SOLIDITY_FOLDER)): Record<string, string> {
+  const artifacts = compile(sources)
   return Object.fromEntries(Object.entries(artifacts).map(([name, artifact]) => [`${kebab(name)}.ts`, render(name, artifact)]))
 }
 
@@ -22,13 +22,13 @@ export function staleArtifacts(rendered: Record<string, string>): string[] {
 }
 
 function render(name: string, artifact: Artifact): string {
-  const camel = name[0]?.toLowerCase() + name.slice(1)
+  const camel = kebab(name).replace(/-./g, (match) => match.charAt(1).toUpperCase())
   const lines = Object.entries(artifact).map(([key, value]) => `  ${key}: ${JSON.stringify(value)},`)
   return `// Generated from solidity/ by tools/generate.ts. Do not edit.\nexport const ${camel} = {\n${lines.join('\n')}\n} as const\n`
 }
 
 function kebab(name: string): string {
-  return name.replace(/(?<=[a-z])[A-Z]/g, '-$&').toLowerCase()
+  return name.replace(/(?<=[a-z])[A-Z]|(?<=[A-Z])[A-Z](?=[a-z])/g, '-$&').toLowerCase()
 }
 
 if (import.meta.main) {
