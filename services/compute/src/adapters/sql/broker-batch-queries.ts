@@ -2,16 +2,16 @@ import type { Sql, SqlSession } from '@zerog/ports'
 import { fromHex, type Hex, toHex } from '@zerog/primitives'
 import { batchGone, claimTaken, fenced } from '../../app/broker/errors.ts'
 import type { Batch, BrokerRepository, NewBatch, SettlementOutcome } from '../../app/broker/repository.ts'
-import { type BatchRow, type BatchUserRow, RECEIPT_COLUMNS, type ReceiptRow, toBatch, toReceipt } from './broker-rows.ts'
+import { type BatchRow, type BatchUserRow, toBatch } from './broker-rows.ts'
 
 type Methods =
   | 'createBatch'
   | 'openBatch'
   | 'batch'
-  | 'batchReceipts'
+  | 'batchBlob'
   | 'recordPublication'
   | 'recordTransaction'
-  | 'recordAnchored'
+  | 'beginSettling'
   | 'recordOutcomes'
   | 'batchOfTransaction'
   | 'height'
@@ -36,12 +36,12 @@ export function batchQueries(sql: Sql, provider: Uint8Array): Pick<BrokerReposit
     openBatch: () => find(sql, `state <> 'settled'`, []),
     batch: (batchId) => find(sql, 'batch_id = $2', [batchId]),
     batchOfTransaction: (hash) => find(sql, '(anchor_hash = $2 OR settle_hash = $2)', [fromHex(hash, 32)]),
-    async batchReceipts(batchId, user) {
-      const rows = await sql.query<ReceiptRow>(
-        `SELECT ${RECEIPT_COLUMNS} FROM compute_broker.receipts WHERE batch_id = $1 AND user_address = $2 ORDER BY leaf_index`,
-        [batchId, fromHex(user, 20)],
+    async batchBlob(batchId) {
+      const rows = await sql.query<{ blob: Uint8Array }>(
+        'SELECT blob FROM compute_broker.batches WHERE provider = $1 AND batch_id = $2',
+        [provider, batchId],
       )
-      return rows.map(toReceipt)
+      return rows[0]?.blob
     },
     recordPublication: (batchId, publication, token) =>
       sql.transaction(async (session) => {
@@ -61,10 +61,10 @@ export function batchQueries(sql: Sql, provider: Uint8Array): Pick<BrokerReposit
         )
         if (rows.length === 0) throw batchGone(batchId)
       }),
-    async recordAnchored(batchId) {
+    async beginSettling(batchId) {
       await sql.query(
         `UPDATE compute_broker.batches SET state = CASE WHEN EXISTS (
-           SELECT 1 FROM compute_broker.batch_users WHERE batch_id = $1 AND status IS NULL) THEN 'anchored' ELSE 'settled' END
+           SELECT 1 FROM compute_broker.batch_users WHERE batch_id = $1 AND status IS NULL) THEN 'settling' ELSE 'settled' END
          WHERE batch_id = $1 AND state = 'built'`,
         [batchId],
       )
@@ -126,11 +126,11 @@ async function checkToken(session: SqlSession, provider: Uint8Array, token: bigi
   if (newest > token) throw fenced(token, newest)
 }
 
-async function insertBatch(session: SqlSession, provider: Uint8Array, { root, createdAtMs }: NewBatch): Promise<bigint> {
+async function insertBatch(session: SqlSession, provider: Uint8Array, { root, blob, createdAtMs }: NewBatch): Promise<bigint> {
   const rows = await session.query<{ batch_id: bigint }>(
-    `INSERT INTO compute_broker.batches (provider, state, root, created_at_ms) VALUES ($1, 'built', $2, $3)
+    `INSERT INTO compute_broker.batches (provider, state, root, blob, created_at_ms) VALUES ($1, 'built', $2, $3, $4)
      ON CONFLICT (provider) WHERE state <> 'settled' DO NOTHING RETURNING batch_id`,
-    [provider, fromHex(root, 32), createdAtMs],
+    [provider, fromHex(root, 32), blob, createdAtMs],
   )
   const batchId = rows[0]?.batch_id
   if (batchId === undefined) throw claimTaken('the open batch')

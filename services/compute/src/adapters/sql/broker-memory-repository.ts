@@ -2,7 +2,7 @@ import type { Hex } from '@zerog/primitives'
 import { batchGone, claimTaken, fenced } from '../../app/broker/errors.ts'
 import type { Batch, BatchUser, BrokerRepository, Carry, ReceiptRecord, StoredReceipt } from '../../app/broker/repository.ts'
 
-type MutableBatch = { -readonly [Key in keyof Batch]: Batch[Key] } & { receiptIds: ReadonlyMap<Hex, readonly string[]> }
+type MutableBatch = { -readonly [Key in keyof Batch]: Batch[Key] } & { readonly blob: Uint8Array }
 
 /** The repository in memory, for tests and simulation. */
 export function memoryBrokerRepository(): BrokerRepository {
@@ -28,7 +28,7 @@ export function memoryBrokerRepository(): BrokerRepository {
     if (batch === undefined || batch.state === 'settled') throw batchGone(batchId)
     return batch
   }
-  const shown = ({ receiptIds: _ids, ...batch }: MutableBatch): Batch => batch
+  const shown = ({ blob: _blob, ...batch }: MutableBatch): Batch => batch
 
   function insert(record: ReceiptRecord): void {
     const present = get(record.id, record.kind)
@@ -127,7 +127,7 @@ export function memoryBrokerRepository(): BrokerRepository {
         .slice(0, limit)
     },
     carry: async (user) => carries.get(user),
-    async createBatch({ root, createdAtMs, users }, token) {
+    async createBatch({ root, blob, createdAtMs, users }, token) {
       checkToken(token)
       if (open() !== undefined) throw claimTaken('the open batch')
       for (const { user, carry, receiptIds } of users) {
@@ -155,7 +155,7 @@ export function memoryBrokerRepository(): BrokerRepository {
         })),
         publication: undefined,
         transactions: { anchor: undefined, settle: undefined },
-        receiptIds: new Map(users.map(({ user, receiptIds }) => [user, receiptIds])),
+        blob,
       }
       batches.set(batchId, batch)
       return shown(batch)
@@ -166,13 +166,9 @@ export function memoryBrokerRepository(): BrokerRepository {
     },
     async batch(batchId) {
       const batch = batches.get(batchId)
-      return batch && shown({ ...batch })
+      return batch && shown(batch)
     },
-    async batchReceipts(batchId, user) {
-      return ofUser(user)
-        .filter((stored) => stored.batch?.batchId === batchId)
-        .sort((a, b) => (a.batch?.leafIndex ?? 0) - (b.batch?.leafIndex ?? 0))
-    },
+    batchBlob: async (batchId) => batches.get(batchId)?.blob,
     async recordPublication(batchId, publication, token) {
       checkToken(token)
       openById(batchId).publication = publication
@@ -182,10 +178,10 @@ export function memoryBrokerRepository(): BrokerRepository {
       const batch = openById(batchId)
       batch.transactions = { ...batch.transactions, [step]: transaction }
     },
-    async recordAnchored(batchId) {
+    async beginSettling(batchId) {
       const batch = batches.get(batchId)
       if (batch?.state !== 'built') return
-      batch.state = batch.users.every(({ outcome }) => outcome !== undefined) ? 'settled' : 'anchored'
+      batch.state = batch.users.every(({ outcome }) => outcome !== undefined) ? 'settled' : 'settling'
     },
     async recordOutcomes(batchId, outcomes) {
       const batch = batches.get(batchId)

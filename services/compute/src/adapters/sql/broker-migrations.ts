@@ -21,6 +21,7 @@ export const BROKER_MIGRATIONS: readonly Migration[] = [
         provider bytea NOT NULL,
         state text NOT NULL,
         root bytea NOT NULL,
+        blob bytea NOT NULL,
         created_at_ms int8 NOT NULL,
         publication text,
         anchor_raw bytea,

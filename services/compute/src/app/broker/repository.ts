@@ -56,8 +56,8 @@ export type ReceiptOutcome = {
 /** What a user was left owing by an earlier settlement. */
 export type Carry = { readonly user: Hex; readonly requestsHash: Hex; readonly amount: bigint }
 
-/** built: persisted, nothing was sent; anchored: its root is on chain; settled: every user's outcome is known and applied. */
-export type BatchState = 'built' | 'anchored' | 'settled'
+/** built: persisted, nothing was sent; settling: its root is on chain, or nothing is published here; settled: every user's outcome is known and applied. */
+export type BatchState = 'built' | 'settling' | 'settled'
 
 export type BatchUser = {
   readonly user: Hex
@@ -97,6 +97,8 @@ export type Batch = {
 
 export type NewBatch = {
   readonly root: Hex
+  /** Every claim of every user, as it is published: paths are made of it. */
+  readonly blob: Uint8Array
   readonly createdAtMs: number
   readonly users: readonly (BatchUser & { readonly receiptIds: readonly string[] })[]
 }
@@ -134,13 +136,12 @@ export type BrokerRepository = {
   createBatch(batch: NewBatch, token: bigint): Promise<Batch>
   openBatch(): Promise<Batch | undefined>
   batch(batchId: bigint): Promise<Batch | undefined>
-  /** Receipts of one user in a batch in leaf order. */
-  batchReceipts(batchId: bigint, user: Hex): Promise<readonly StoredReceipt[]>
+  batchBlob(batchId: bigint): Promise<Uint8Array | undefined>
   recordPublication(batchId: bigint, publication: string, token: bigint): Promise<void>
   /** Kept before it is sent; replaces an earlier one that can never be included. */
   recordTransaction(batchId: bigint, step: BatchStep, transaction: SentTransaction, token: bigint): Promise<void>
-  /** The root is on chain. No token: it is a fact of the chain, whoever sees it. Idempotent. */
-  recordAnchored(batchId: bigint): Promise<void>
+  /** The root is on chain, or need not be. Idempotent; with nothing to pay the batch is settled at once. */
+  beginSettling(batchId: bigint): Promise<void>
   /**
    * What the chain did with the users of a batch; what is unpaid becomes their carry. With the last one the batch is settled. An
    * outcome that is known is left as it is, so the same event may come again.

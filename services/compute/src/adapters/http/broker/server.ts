@@ -1,0 +1,52 @@
+import type { Random } from '@zerog/ports'
+import fastify, { type FastifyInstance } from 'fastify'
+import { zeroGError } from './errors.ts'
+
+/** Browser pages of other origins call brokers, and must see the answer's id. */
+export const CORS_HEADERS = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': 'ZG-Res-Key, X-Zerog-Cost-Wei, X-Zerog-Receipt, X-Request-Id, Retry-After',
+} as const
+
+/** The HTTP face of a broker without its routes. Bodies arrive as bytes, whatever their type: receipts are about the exact bytes. */
+export function createBrokerServer(
+  options: { readonly bodyBytesMax: number },
+  deps: { readonly random: Random },
+): FastifyInstance {
+  const app = fastify({
+    bodyLimit: options.bodyBytesMax,
+    keepAliveTimeout: 75_000,
+    genReqId: ({ headers }) => given(headers['x-request-id']) ?? deps.random.uuid(),
+    // Paths have addresses and model names in them.
+    routerOptions: { maxParamLength: 300 },
+    return503OnClosing: true,
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ ...CORS_HEADERS, 'x-request-id': request.id })
+    if (request.method !== 'OPTIONS') return
+    const wanted = request.headers['access-control-request-headers']
+    return reply
+      .headers({
+        'access-control-allow-methods': 'GET, POST, OPTIONS',
+        'access-control-allow-headers': wanted ?? 'authorization, content-type',
+        'access-control-max-age': '86400',
+      })
+      .code(204)
+      .send()
+  })
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ error: `there is no ${request.method} ${request.url.split('?')[0]} here` }),
+  )
+  app.setErrorHandler((error, _request, reply) => {
+    const { status, headers, body } = zeroGError(error)
+    return reply.code(status).headers(headers).send(body)
+  })
+  return app
+}
+
+/** An id of the caller, if it is one that a log line can bear. */
+function given(id: string | string[] | undefined): string | undefined {
+  return typeof id === 'string' && /^[\w.:-]{1,128}$/.test(id) ? id : undefined
+}
