@@ -107,6 +107,7 @@ async function demo(context: ActionContext) {
   const report = await runDemo(client, {
     root: REPOSITORY_ROOT,
     withStorage,
+    withDa: settings.devnet?.da !== undefined,
     signal: context.signal,
     timeoutMs: settings.timeoutMs,
     onStep: (step) => context.output.note(`${step.layer}: ${step.step} (${step.ms} ms)`),

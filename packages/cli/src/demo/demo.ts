@@ -9,12 +9,13 @@ import {
   parseEventLogs,
   type TransactionReceipt,
 } from 'viem'
+import { demoDa } from './demo-da.ts'
 import { repositoryFiles } from './sources.ts'
 import { packTar, unpackTar } from './tar.ts'
 
 /** One row of the table: what was done, what it is called now, how long it took, what it cost. */
 export type DemoStep = {
-  readonly layer: 'chain' | 'storage'
+  readonly layer: 'chain' | 'storage' | 'da'
   readonly step: string
   readonly id: string
   readonly detail: string
@@ -34,6 +35,7 @@ export async function runDemo(
   options: {
     readonly root: string
     readonly withStorage: boolean
+    readonly withDa: boolean
     readonly signal: AbortSignal
     readonly timeoutMs: number
     readonly onStep: (step: DemoStep) => void
@@ -50,11 +52,12 @@ export async function runDemo(
   }
   await demoChain(client, options, timed)
   if (options.withStorage) await demoStorage(client, options, timed)
+  if (options.withDa) await demoDa(client, options, timed)
   return { steps, verified: true }
 }
 
-type Timed = (work: () => Promise<Omit<DemoStep, 'ms'>>) => Promise<void>
-type Limits = { readonly root: string; readonly signal: AbortSignal; readonly timeoutMs: number }
+export type Timed = (work: () => Promise<Omit<DemoStep, 'ms'>>) => Promise<void>
+export type Limits = { readonly root: string; readonly signal: AbortSignal; readonly timeoutMs: number }
 
 async function demoChain(client: ZerogClient, limits: Limits, timed: Timed): Promise<void> {
   const { abi, bytecode } = artifacts.greeter
@@ -175,6 +178,6 @@ async function demoStorage(client: ZerogClient, limits: Limits, timed: Timed): P
   })
 }
 
-function mustBe(condition: boolean, problem: string): void {
+export function mustBe(condition: boolean, problem: string): void {
   if (!condition) throw new ZerogError('VERIFICATION_FAILED', { message: `the demo found something wrong: ${problem}` })
 }

@@ -13,6 +13,7 @@ export const endpointsSchema = z.object({
   gatewayUrl: z.string(),
   explorerUrl: z.string().optional(),
   storage: z.object({ indexerUrl: z.string(), nodeUrl: z.string(), flow: z.string(), market: z.string() }).optional(),
+  da: z.object({ disperser: z.string(), entrance: z.string() }).optional(),
   accounts: z.array(z.object({ address: z.string(), privateKey: z.string() })),
   services: z.record(z.string(), serviceSchema),
   tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }).optional(),
