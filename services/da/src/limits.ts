@@ -32,3 +32,35 @@ export const MANIFESTS_KEPT_MAX = 256
 export const EXPIRED_REMEMBERED_SECONDS = 30 * 86_400
 /** Bundles that one round of pruning or repair takes. */
 export const JOB_BATCH_MAX = 256
+
+// da-retriever
+
+/** Rows that a read fetches at once; one window is fetched ahead of the consumer. */
+export const READ_WINDOW_BYTES = 8 * 1024 * 1024
+/** Windows of all reads together; further reads wait. */
+export const READ_BYTES_IN_FLIGHT_MAX = 256 * 1024 * 1024
+/** Reads, and bundles to restore, that wait for their turn. */
+export const READ_QUEUE_MAX = 1_000
+/** Bundles that are restored at once, rows of both kinds together: the largest one takes 256 MiB. */
+export const RESTORE_BYTES_MAX = 512 * 1024 * 1024
+/** A bundle up to this size is read as a whole. */
+export const WHOLE_BUNDLE_BYTES = 256 * 1024
+/** Largest piece that a reader gets. */
+export const CHUNK_BYTES_MAX = 1024 * 1024
+/** Commitments whose RLC vector a retriever keeps: at most 64 KiB each. */
+export const CODES_KEPT_MAX = 512
+/** Lists of bundles that a retriever keeps, bytes of all together. */
+export const LISTS_KEPT_BYTES = 32 * 1024 * 1024
+/** A member that has not finished an answer by then has failed, ms. */
+export const SOURCE_TIMEOUT_MS = 20_000
+/** Rows that one SampleRows call may name. */
+export const SAMPLES_MAX = 1_024
+
+// committees
+
+/** Committees that a service keeps: at most 1,024 members of some 300 bytes each. */
+export const COMMITTEES_KEPT_MAX = 64
+/** How long the number of the epoch is taken for the present one, ms. */
+export const EPOCH_TTL_MS = 1_000
+/** How long sockets are taken for the present ones, ms. */
+export const SOCKETS_TTL_MS = 60_000

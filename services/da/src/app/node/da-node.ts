@@ -58,6 +58,12 @@ export type DaNode = {
    *   QUEUE_FULL, NOT_FOUND (committee), DEPENDENCY_UNAVAILABLE (chain)
    */
   put(header: PutHeader, batches: AsyncIterable<readonly RowProof[]>, signal: AbortSignal): Promise<number>
+  /** The same for a bundle that is promised and damaged, however old its epoch: `rowsFor` is asked for exactly its rows. */
+  refill(
+    header: PutHeader,
+    rowsFor: (indexes: Uint32Array) => AsyncIterable<readonly RowProof[]>,
+    signal: AbortSignal,
+  ): Promise<number>
   /** The signature over a window whose every bundle is durable here. WRONG_STATE with the first commitment that is not. */
   sign(statements: readonly Statement[]): Promise<Uint8Array>
   /** Those of `indexes` (absent: all) that are here. NOT_FOUND, BUNDLE_EXPIRED where nothing of the commitment is. */
@@ -87,21 +93,24 @@ export async function createDaNode(options: DaNodeOptions, deps: DaNodeDeps): Pr
   const lost = new Map<string, Statement>()
   const nowSeconds = () => BigInt(Math.floor(clock.nowMs() / 1000))
 
-  async function admit(statement: Statement): Promise<Uint32Array> {
+  /** Rows that are assigned to this member. */
+  async function admit(statement: Statement, refilled: boolean): Promise<Uint32Array> {
     const [committee, newest] = await Promise.all([committees.committeeOf(statement), committees.current()])
     const { retentionSecondsMax } = options
-    checkPromise(statement, committee, { nowSeconds: nowSeconds(), retentionSecondsMax, epochNewest: newest.epoch })
+    const epochNewest = refilled ? statement.epoch : newest.epoch
+    checkPromise(statement, committee, { nowSeconds: nowSeconds(), retentionSecondsMax, epochNewest })
     const member = memberOf(committee, signer.key)
     return assignRows(committee, statement).rows(member)
   }
 
-  async function storeBundle(
-    header: PutHeader,
-    batches: AsyncIterable<readonly RowProof[]>,
-    signal: AbortSignal,
-  ): Promise<number> {
+  type Incoming = {
+    readonly expected: Uint32Array
+    readonly batches: AsyncIterable<readonly RowProof[]>
+    readonly signal: AbortSignal
+  }
+
+  async function storeBundle(header: PutHeader, { expected, batches, signal }: Incoming): Promise<number> {
     const { bundle } = header
-    const expected = await admit(bundle)
     const held = store.holdings.find(bundle)
     checkEquivocation(bundle, store.holdings.ofCommitment(bundle.commitment))
     if (held !== undefined && !held.damaged) {
@@ -135,13 +144,19 @@ export async function createDaNode(options: DaNodeOptions, deps: DaNodeDeps): Pr
     async put(header, batches, signal) {
       const startedMs = clock.monotonicMs()
       try {
-        const count = await turns.take(holdingText(header.bundle), () => storeBundle(header, batches, signal))
+        const expected = await admit(header.bundle, false)
+        const count = await turns.take(holdingText(header.bundle), () => storeBundle(header, { expected, batches, signal }))
         metrics.stored(count, count * packLayout(header.bundle).strideBytes, (clock.monotonicMs() - startedMs) / 1000)
         return count
       } catch (error) {
         if (!signal.aborted) metrics.refused(error)
         throw error
       }
+    },
+    async refill(header, rowsFor, signal) {
+      const expected = await admit(header.bundle, true)
+      const batches = rowsFor(expected)
+      return turns.take(holdingText(header.bundle), () => storeBundle(header, { expected, batches, signal }))
     },
     async sign(statements) {
       const first = statements[0]

@@ -10,7 +10,7 @@ export type Keepers = {
 export type HuntOptions = {
   readonly k: number
   readonly keepers: Keepers
-  /** All members, the ones to ask first in front. */
+  /** Members that may be asked, the ones to ask first in front. */
   readonly order: readonly number[]
   /** Rows that are wanted as they are. */
   readonly wanted: readonly number[]
@@ -97,6 +97,7 @@ export function createHunt(options: HuntOptions): Hunt {
     const byOwner = new Map<number, number[]>()
     for (const row of missing) {
       const owner = keepers.owner(row)
+      if (!sources.has(owner)) continue
       byOwner.set(owner, [...(byOwner.get(owner) ?? []), row])
     }
     return [...byOwner].map(([member, rows]) => ask(member, rows))
