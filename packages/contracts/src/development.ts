@@ -44,3 +44,11 @@ export function developmentDaNode(instance: number): DevelopmentDaNode {
     socket: String(instance),
   }
 }
+
+/** The account of the development network's da-disperser, m/44'/60'/2'/0/0: it pays for certificates, and users' nonces stay theirs. */
+export function developmentDisperser(): DevelopmentAccount {
+  const account = mnemonicToAccount(DEVELOPMENT_MNEMONIC, { accountIndex: 2 })
+  const { privateKey } = account.getHdKey()
+  if (privateKey == null) throw new Error('an HD key of a mnemonic has a private key')
+  return { address: account.address.toLowerCase() as Hex, privateKey: toHex(privateKey) }
+}

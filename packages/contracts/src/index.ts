@@ -34,6 +34,7 @@ export {
   type DevelopmentDaNode,
   developmentAccounts,
   developmentDaNode,
+  developmentDisperser,
 } from './development.ts'
 export {
   DEVELOPMENT_BALANCE_WEI,

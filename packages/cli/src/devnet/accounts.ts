@@ -1,4 +1,4 @@
-import { DEVELOPMENT_ACCOUNT_COUNT, DEVELOPMENT_MNEMONIC } from '@zerog/contracts'
+import { DEVELOPMENT_ACCOUNT_COUNT, DEVELOPMENT_MNEMONIC, developmentDisperser } from '@zerog/contracts'
 import { bytesToHex, type Hex } from 'viem'
 import { mnemonicToAccount } from 'viem/accounts'
 
@@ -12,9 +12,8 @@ export function fundedAccounts(count: number): { readonly address: Hex; readonly
   })
 }
 
-/** Addresses beyond those that every development genesis funds already. */
+/** Addresses beyond those that every development genesis funds already: users' and the one that pays for DA certificates. */
 export function furtherAccounts(count: number): readonly Hex[] {
-  return fundedAccounts(count)
-    .slice(DEVELOPMENT_ACCOUNT_COUNT)
-    .map(({ address }) => address)
+  const users = fundedAccounts(count).slice(DEVELOPMENT_ACCOUNT_COUNT)
+  return [...users, developmentDisperser()].map(({ address }) => address)
 }
