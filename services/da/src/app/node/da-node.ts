@@ -1,7 +1,7 @@
 import { assignRows, createWindow, type Statement, WINDOW_BUNDLES_MAX, windowMessage } from '@zerog/availability'
 import type { RowProof } from '@zerog/erasure'
 import type { BlobStore, Clock, Kv, Logger, Meter } from '@zerog/ports'
-import { type Budget, budget, toHex, ZerogError } from '@zerog/primitives'
+import { type Budget, budget, equalBytes, fromHex, toHex, ZerogError } from '@zerog/primitives'
 import { holdingText, sameContent } from '../../core/node/holding-key.ts'
 import { type Manifest, packLayout } from '../../core/node/manifest.ts'
 import { checkEquivocation, checkPromise, memberOf, refuse } from '../../core/node/promise-rules.ts'
@@ -240,6 +240,13 @@ export async function createDaNode(options: DaNodeOptions, deps: DaNodeDeps): Pr
     },
     idle: () => turns.idle(),
   }
+}
+
+/** The account that a key is registered for in the present committee, 20 bytes; empty where there is none. */
+export async function addressOf(key: Uint8Array, committees: Committees): Promise<Uint8Array> {
+  const committee = await committees.current().catch(() => undefined)
+  const member = committee?.members.find((each) => equalBytes(each.key, key))
+  return member === undefined ? new Uint8Array() : fromHex(member.address, 20)
 }
 
 /** @throws ZerogError WRONG_STATE */

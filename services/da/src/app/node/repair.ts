@@ -1,18 +1,18 @@
 import type { Statement } from '@zerog/availability'
 import { type RowProof, readPayload } from '@zerog/erasure'
-import type { Logger } from '@zerog/ports'
+import type { Logger, Meter } from '@zerog/ports'
 import { equalBytes, toHex, ZerogError } from '@zerog/primitives'
 import { JOB_BATCH_MAX, ROWS_MESSAGE_BYTES } from '../../limits.ts'
 import type { CodedBundle, Coder } from '../encoder/coder.ts'
 import type { Retriever } from '../retriever/retriever.ts'
 import type { DaNode } from './da-node.ts'
-import type { NodeMetrics } from './metrics.ts'
+import { nodeMetrics } from './metrics.ts'
 
 export type RepairDeps = {
   readonly node: DaNode
   readonly retriever: Pick<Retriever, 'recover'>
   readonly coder: Coder
-  readonly metrics: Pick<NodeMetrics, 'repaired'>
+  readonly meter: Meter
   readonly logger: Logger
 }
 
@@ -21,17 +21,18 @@ export type RepairDeps = {
  * @returns how many bundles are whole again
  */
 export async function repairAll(deps: RepairDeps, signal: AbortSignal): Promise<number> {
+  const metrics = nodeMetrics(deps.meter)
   let refilled = 0
   for (const bundle of deps.node.damaged().slice(0, JOB_BATCH_MAX)) {
     signal.throwIfAborted()
     try {
       await refill(bundle, deps, signal)
       refilled++
-      deps.metrics.repaired('refilled')
+      metrics.repaired('refilled')
       deps.logger.info('rows_refilled', { commitment: toHex(bundle.commitment), epoch: bundle.epoch })
     } catch (error) {
       if (signal.aborted) throw error
-      deps.metrics.repaired('failed')
+      metrics.repaired('failed')
       deps.logger.warn('rows_not_refilled', { commitment: toHex(bundle.commitment), error: String(error) })
     }
   }
