@@ -1,4 +1,7 @@
-export type { DecodeStream, Tokenizer } from './tokenizer.ts'
+export { chatPrompt } from './chat.ts'
+export { createEngine } from './engine.ts'
+export { encodeModel, loadModel } from './format.ts'
+export { createTokenizer, type DecodeStream, type Tokenizer } from './tokenizer.ts'
 export type {
   Candidate,
   ChatMessage,

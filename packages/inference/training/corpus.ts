@@ -69,8 +69,10 @@ function parsePhrases(text: string): Map<string, Phrase[]> {
     const macro = /^\$([A-Z]+) (.+)$/.exec(line)
     const phrase = /^([dhcnq]) (.+)$/.exec(line)
     if (macro !== null) macros.set(macro[1] as string, macro[2] as string)
-    else if (line.startsWith('= ')) facts.set(line.slice(2), (current = []))
-    else if (phrase !== null) current.push({ kind: phrase[1] as PhraseKind, text: fill(phrase[2] as string, macros) })
+    else if (line.startsWith('= ')) {
+      current = []
+      facts.set(line.slice(2), current)
+    } else if (phrase !== null) current.push({ kind: phrase[1] as PhraseKind, text: fill(phrase[2] as string, macros) })
     else throw new Error(`phrases.txt, line ${index + 1}: neither a fact nor a phrase`)
   }
   return facts

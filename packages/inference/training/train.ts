@@ -30,7 +30,7 @@ export const ASSISTANT_SHAPE: ModelShape = {
   hiddenWidth: 512,
   contextTokens: 256,
 }
-const BATCH_TOKENS = 1_536
+const BATCH_TOKENS = 1_024
 const RATE = 0.002
 const WARM_STEPS = 200
 const DECAY = 0.02

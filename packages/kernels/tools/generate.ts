@@ -8,6 +8,7 @@ const KERNELS = [
   { name: 'keccak', source: 'keccak', flags: ['--initialMemory', '6', '--maximumMemory', '6', '--enable', 'simd'] },
   { name: 'sha256', source: 'sha256', flags: ['--initialMemory', '18', '--maximumMemory', '18', '--enable', 'simd'] },
   { name: 'erasure', source: 'erasure', flags: ['--initialMemory', '408', '--maximumMemory', '408', '--enable', 'simd'] },
+  { name: 'transformer', source: 'transformer', flags: ['--initialMemory', '1', '--enable', 'simd'] },
   { name: 'train', source: 'train', flags: ['--initialMemory', '2', '--enable', 'simd'] },
   {
     name: 'erasure-relaxed',
