@@ -52,6 +52,7 @@ export const REASONS = {
   VERIFICATION_FAILED: { status: 'DATA_LOSS' },
   UPLOAD_INCOMPLETE: { status: 'FAILED_PRECONDITION' },
   INSUFFICIENT_FUNDS: { status: 'FAILED_PRECONDITION' },
+  INSUFFICIENT_SIGNATURES: { status: 'FAILED_PRECONDITION' },
 } as const satisfies Record<string, { status: Status }>
 
 export type Reason = keyof typeof REASONS

@@ -8,13 +8,23 @@ import { nodeKey } from './adapters/identity/node-key.ts'
 import { blsWindowSigner } from './adapters/identity/window-signer.ts'
 import { openRowPool, type RowPool } from './adapters/row-work/row-pool.ts'
 import { incrementalSha256 } from './adapters/sha256.ts'
+import { sqlDisperserRepository } from './adapters/sql/repository.ts'
+import { type DisperserParts, startDisperser } from './adapters/start/disperser.ts'
+import { startEncoder } from './adapters/start/encoder.ts'
 import { encodePool } from './adapters/worker/encode-pool.ts'
 import type { Committees } from './app/committees.ts'
 import { runLoop } from './app/loop.ts'
 import { addressOf, createDaNode, type DaNode } from './app/node/da-node.ts'
 import { repairAll } from './app/node/repair.ts'
 import { createRetriever } from './app/retriever/retriever.ts'
-import { type DaNodeConfig, daNodeConfig, daRetrieverConfig } from './config.ts'
+import {
+  type DaDisperserConfig,
+  type DaNodeConfig,
+  daDisperserConfig,
+  daEncoderConfig,
+  daNodeConfig,
+  daRetrieverConfig,
+} from './config.ts'
 
 type AnyContext = Pick<ModuleContext<unknown>, 'chain' | 'clock'>
 
@@ -152,5 +162,32 @@ function readerDeps({ clock, logger, meter }: Pick<ModuleContext<unknown>, 'cloc
   return { checker: pool, restorer: pool, sha256: incrementalSha256, clock, logger, meter }
 }
 
+/** Codes bundles and hands their rows to the members. */
+export const daEncoderModule = defineDaEncoder(fromChain)
+
+export function defineDaEncoder(openCommittees: OpenCommittees) {
+  return defineModule({
+    target: 'da-encoder',
+    dependsOn: ['da-node', 'chain-validator'],
+    config: daEncoderConfig,
+    start: async (context) => startEncoder(context, await openCommittees(context)),
+  })
+}
+
+/** Accepts blobs and brings them to their certificate on the chain. */
+export const daDisperserModule = defineDaDisperser(async (context) => ({
+  committees: await fromChain(context),
+  repository: await sqlDisperserRepository(await context.sql()),
+}))
+
+export function defineDaDisperser(openParts: (context: ModuleContext<DaDisperserConfig>) => Promise<DisperserParts>) {
+  return defineModule({
+    target: 'da-disperser',
+    dependsOn: ['da-encoder', 'da-retriever', 'chain-validator'],
+    config: daDisperserConfig,
+    start: async (context) => startDisperser(context, await openParts(context)),
+  })
+}
+
 /** In the order in which they start. */
-export const daModules: readonly ServiceModule[] = [daNodeModule, daRetrieverModule]
+export const daModules: readonly ServiceModule[] = [daNodeModule, daRetrieverModule, daEncoderModule, daDisperserModule]

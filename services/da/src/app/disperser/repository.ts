@@ -77,7 +77,10 @@ export type WindowRecord = {
   readonly certificate: Uint8Array
   /** In the order of the window. */
   readonly statements: readonly Statement[]
+  /** Transactions and refusals so far. */
   readonly attempts: number
+  /** Of the last transaction that carried it. */
+  readonly transactionHash: Uint8Array | undefined
 }
 
 export type CertificateView = {
@@ -96,13 +99,15 @@ export type PendingTransaction = {
   readonly windowIds: readonly string[]
 }
 
-/** What one finalized block said about bundles. */
-export type FinalizedBundle = {
-  readonly commitment: Uint8Array
+/** A window as a finalized block names it. */
+export type FinalizedWindow = {
   readonly epoch: bigint
   readonly committee: number
+  readonly root: Uint8Array
   readonly transactionHash: Uint8Array
 }
+
+export type FinalBundle = { readonly id: string; readonly owner: number; readonly certifiedAtMs: number }
 
 export type DisperserCounts = {
   readonly queued: number
@@ -152,6 +157,9 @@ export type DisperserRepository = {
     fence: Fence,
     window: {
       readonly id: string
+      readonly epoch: bigint
+      readonly committee: number
+      readonly root: Uint8Array
       readonly certificate: Uint8Array
       readonly bundleIds: readonly string[]
       readonly certifiedAtMs: number
@@ -168,6 +176,8 @@ export type DisperserRepository = {
     nowMs: number,
     limit: number,
   ): Promise<{ readonly windows: readonly WindowRecord[]; readonly nextAtMs: number | undefined }>
+  /** Of these, those that are not final. */
+  windowsOf(windowIds: readonly string[]): Promise<readonly WindowRecord[]>
   pendingTransaction(): Promise<PendingTransaction | undefined>
   /** Keeps the transaction before it is sent; replaces one with the same nonce. */
   saveTransaction(fence: Fence, transaction: PendingTransaction): Promise<void>
@@ -181,16 +191,21 @@ export type DisperserRepository = {
 
   /** Next block to look at; undefined before the first one. */
   nextHeight(): Promise<bigint | undefined>
-  /** Moves on, and marks bundles final, all or nothing. Answers the bundles that became final now. */
+  /** Moves on, and marks windows with their bundles final, all or nothing. Answers what became final now. */
   applyBlock(
     fence: Fence,
-    block: { readonly nextHeight: bigint; readonly finalized: readonly FinalizedBundle[]; readonly atMs: number },
-  ): Promise<readonly string[]>
+    block: { readonly nextHeight: bigint; readonly windows: readonly FinalizedWindow[]; readonly atMs: number },
+  ): Promise<readonly FinalBundle[]>
+  /** The same for a window of which the chain knew everything already. */
+  finalizeWindow(
+    fence: Fence,
+    final: { readonly windowId: string; readonly transactionHash: Uint8Array; readonly atMs: number },
+  ): Promise<readonly FinalBundle[]>
 
   /** Blobs of an owner all of whose bundles were final, or which failed, before `beforeMs` and whose bytes are still kept. */
   forgettable(owner: number, beforeMs: number, limit: number): Promise<readonly string[]>
   bytesForgotten(blobIds: readonly string[]): Promise<void>
-  /** Of these ids, those whose bytes must be kept. */
-  keptOf(owner: number, blobIds: readonly string[]): Promise<readonly string[]>
+  /** Blobs of an owner whose bytes are kept. */
+  keptIds(owner: number): Promise<readonly string[]>
   counts(): Promise<DisperserCounts>
 }

@@ -28,8 +28,6 @@ export type DrivenBundle = {
   readonly stakes: readonly bigint[]
   readonly sinceMs: number
   phase: Phase
-  /** The row of the repository exists: nobody signs before that. */
-  saved: boolean
   /** The call to the encoder runs. */
   running: boolean
   /** In the queue for an encoder. */
@@ -62,6 +60,7 @@ export type DisperserState = {
 
 export type DisperserEvent =
   | { readonly kind: 'part_accepted'; readonly part: Part; readonly retentionSeconds: number }
+  /** Its row in the repository exists, with its parts. */
   | {
       readonly kind: 'bundle_created'
       readonly id: string
@@ -81,7 +80,6 @@ export type DisperserEvent =
       readonly stored: readonly boolean[]
       readonly certified: boolean
     }
-  | { readonly kind: 'bundle_saved'; readonly id: string }
   /** Its epoch was over before anybody certified it: other members, from the beginning. */
   | {
       readonly kind: 'bundle_renewed'

@@ -53,19 +53,11 @@ function apply(state: DisperserState, event: DisperserEvent, input: Input, rules
       return []
     case 'bundle_restored':
       return restored(state, event, input, rules)
-    case 'bundle_saved': {
-      const bundle = state.bundles.get(event.id)
-      if (bundle !== undefined) {
-        bundle.saved = true
-        becomeReady(bundle)
-      }
-      return []
-    }
     case 'bundle_renewed': {
       const old = state.bundles.get(event.id)
       if (old === undefined) return []
-      const { saved, attempts, failure, running, sinceMs } = old
-      state.bundles.set(event.id, { ...driven(event, sinceMs), saved, attempts, failure, running, queued: false })
+      const { attempts, failure, running, sinceMs } = old
+      state.bundles.set(event.id, { ...driven(event, sinceMs), attempts, failure, running, queued: false })
       return []
     }
     case 'outcome':
@@ -98,7 +90,6 @@ function driven(
     stakes,
     sinceMs: nowMs,
     phase: 'coding',
-    saved: false,
     running: false,
     queued: true,
     stored: stakes.map(() => false),
@@ -117,7 +108,7 @@ function restored(
   input: Input,
   rules: DisperserRules,
 ): DisperserEffect[] {
-  const bundle = { ...driven(event, input.nowMs), stored: [...event.stored], saved: true }
+  const bundle = { ...driven(event, input.nowMs), stored: [...event.stored] }
   state.bundles.set(bundle.id, bundle)
   if (!event.certified) return []
   bundle.phase = 'certified'
@@ -154,8 +145,7 @@ function codingEnded(
   bundle.running = false
   if (event.failure !== undefined) bundle.failure = event.failure
   if (bundle.phase === 'certified') return afterCertificate(state, bundle, input, rules)
-  // With two thirds and not saved yet, only the repository is waited for.
-  if (bundle.phase === 'coding') return isStoredByQuorum(bundle) ? [] : retryLater(state, bundle, input, rules)
+  if (bundle.phase === 'coding') return retryLater(state, bundle, input, rules)
   return inItsWindow(state, bundle, input, rules, (window) =>
     [...bundle.stored.keys()].flatMap((member) => (bundle.stored[member] === true ? [] : memberFailed(window, member))),
   )
@@ -289,7 +279,7 @@ function startCoding(state: DisperserState, rules: DisperserRules): DisperserEff
 }
 
 function becomeReady(bundle: DrivenBundle): void {
-  if (bundle.phase === 'coding' && bundle.saved && isStoredByQuorum(bundle)) bundle.phase = 'ready'
+  if (bundle.phase === 'coding' && isStoredByQuorum(bundle)) bundle.phase = 'ready'
 }
 
 function isStoredByQuorum({ stakes, stored }: DrivenBundle): boolean {
