@@ -8,6 +8,7 @@ import { TURN_MS } from '../limits.ts'
 import { latin1, type NodeStore } from '../state/node-store.ts'
 import { createStateManager } from '../state/state-manager.ts'
 import { createWorldState, stateKey, type WorldState } from '../state/world-state.ts'
+import { chainBls, isBlsLoaded, isBlsPrecompile, loadBls } from './bls.ts'
 import { HISTORY_ADDRESS, HISTORY_WINDOW } from './system-contracts.ts'
 
 /** One interpreter with one state; runs one message at a time. After an abort it is thrown away. */
@@ -30,6 +31,7 @@ export function createEngine({ common, store }: { readonly common: Common; reado
     common,
     stateManager: createStateManager(state),
     bn254: new NobleBN254(),
+    bls: chainBls,
     blockchain: {
       getBlock: async (height) => {
         const hash = environment === undefined ? ZERO_HASH : blockHash(state, environment, BigInt(height))
@@ -82,6 +84,10 @@ export class ChainEvm extends EVM {
 
   override async runCall(options: EVMRunCallOpts): Promise<EVMResult> {
     if (this.#due()) await this.turn()
+    if (!isBlsLoaded()) {
+      const target = options.message?.codeAddress ?? options.message?.to ?? options.to
+      if (target !== undefined && isBlsPrecompile(target.bytes)) await loadBls()
+    }
     return super.runCall(options)
   }
 
