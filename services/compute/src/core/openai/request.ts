@@ -201,7 +201,7 @@ function readRouting(fields: JsonObject): Routing {
     reExecutable: optionalBoolean(provider, 're_executable') ?? false,
   }
 }
-const NO_ROUTING: Routing = { only: [], order: [], sort: 'price', reExecutable: false }
+export const NO_ROUTING: Routing = { only: [], order: [], sort: 'price', reExecutable: false }
 
 function readStop(value: unknown): readonly string[] {
   if (value === undefined || value === null) return []

@@ -1,0 +1,69 @@
+import type { Random } from '@zerog/ports'
+import fastify, { type FastifyInstance } from 'fastify'
+import { OpenAiError } from '../../../core/openai/errors.ts'
+import { toOpenAiError } from './errors.ts'
+
+export const ROUTER_CORS = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers':
+    'x-request-id, x-zerog-cost-wei, x-zerog-receipt-id, x-zerog-provider, zg-res-key, retry-after, retry-after-ms, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens',
+} as const
+
+/** The HTTP face without its routes. Bodies arrive as bytes: they go on exactly as they came. */
+export function createRouterServer(
+  options: { readonly bodyBytesMax: number },
+  deps: { readonly random: Random },
+): FastifyInstance {
+  const app = fastify({
+    bodyLimit: options.bodyBytesMax,
+    keepAliveTimeout: 75_000,
+    genReqId: ({ headers }) => given(headers['x-request-id']) ?? `req_${deps.random.uuid().replaceAll('-', '')}`,
+    routerOptions: { maxParamLength: 300 },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    logger: false,
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  app.addHook('onRequest', (request, reply, done) => {
+    if (closing) {
+      return done(
+        new OpenAiError({ status: 503, message: 'This router is shutting down.', code: 'shutting_down', retryAfterMs: 1000 }),
+      )
+    }
+    if (request.method !== 'OPTIONS') return done()
+    void reply
+      .headers({
+        ...ROUTER_CORS,
+        'access-control-allow-methods': 'GET, POST, OPTIONS',
+        'access-control-allow-headers': request.headers['access-control-request-headers'] ?? 'authorization, content-type',
+        'access-control-max-age': '86400',
+      })
+      .code(204)
+      .send()
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const message = `Unknown request URL: ${request.method} ${request.url.split('?')[0]}.`
+    const error = new OpenAiError({ status: 404, message, type: 'invalid_request_error', code: 'unknown_url' })
+    return reply
+      .code(404)
+      .headers({ ...ROUTER_CORS, 'x-request-id': request.id })
+      .send(error.body())
+  })
+  app.setErrorHandler((error, request, reply) => {
+    const form = toOpenAiError(error)
+    return reply
+      .code(form.status)
+      .headers({ ...ROUTER_CORS, 'x-request-id': request.id, ...form.headers() })
+      .send(form.body())
+  })
+  return app
+}
+
+function given(id: string | string[] | undefined): string | undefined {
+  return typeof id === 'string' && /^[\w.:-]{1,128}$/.test(id) ? id : undefined
+}

@@ -1,0 +1,151 @@
+import type { Clock, Logger } from '@zerog/ports'
+import type { Hex } from '@zerog/primitives'
+import type { Price } from '../../core/broker/price.ts'
+import type { Offer } from '../../core/router/choose.ts'
+import { failed, type Health, isUsable, succeeded, UNKNOWN_HEALTH } from '../../core/router/health.ts'
+import { readOffer } from '../../core/router/service-info.ts'
+import type { ProviderHttp, ProviderService, RouterChain } from './ports.ts'
+
+export type Provider = {
+  readonly service: ProviderService
+  readonly url: string
+  health: Health
+  /** What its broker says it runs, with its context; the model on chain until it was asked. */
+  models: readonly ModelInfo[]
+  price: Price
+}
+
+export type ModelInfo = {
+  readonly id: string
+  readonly contextTokens: number | undefined
+  readonly raw: Readonly<Record<string, unknown>>
+}
+
+export type Directory = {
+  /** Offers of one model. */
+  offers(model: string): readonly (Offer & { readonly entry: Provider })[]
+  models(): readonly (ModelInfo & { readonly provider: Hex; readonly price: Price })[]
+  providers(): readonly Provider[]
+  refresh(signal: AbortSignal): Promise<void>
+  succeeded(provider: Provider, tookMs: number): void
+  failed(provider: Provider, options: { readonly refused: boolean }): void
+}
+
+const PROBE_MS = 3_000
+const MODELS_BYTES_MAX = 1024 * 1024
+
+/** Providers out of the contract on chain, each probed for what it runs and whether it is there. */
+export function createDirectory(deps: {
+  readonly chain: RouterChain
+  readonly http: ProviderHttp
+  readonly clock: Clock
+  readonly logger: Logger
+  /** For offers on loopback addresses only in development. */
+  readonly acceptUrl: (url: string) => boolean
+}): Directory {
+  const { chain, http, clock, logger } = deps
+  const providers = new Map<Hex, Provider>()
+
+  async function probe(entry: Provider, outer: AbortSignal): Promise<void> {
+    const startMs = clock.monotonicMs()
+    try {
+      const signal = AbortSignal.any([outer, AbortSignal.timeout(PROBE_MS)])
+      const answer = await http.request({
+        method: 'GET',
+        url: `${entry.url}/v1/models`,
+        headers: { accept: 'application/json' },
+        signal,
+        headMs: PROBE_MS,
+      })
+      const text = await readText(answer.body, MODELS_BYTES_MAX)
+      if (answer.status >= 500) throw new Error(`status ${answer.status}`)
+      const models = answer.status === 200 ? readModels(text) : undefined
+      if (models !== undefined) entry.models = models
+      // A probe proves that a provider is there, not how fast it answers questions: it closes the circuit and no more.
+      if (!isUsable(entry.health, clock.nowMs()) || entry.health.failures > 0) {
+        entry.health = { ...entry.health, failures: 0, openUntilMs: 0 }
+        logger.info('provider_up', { provider: entry.service.provider })
+      }
+      if (entry.health.latencyMs === undefined) entry.health = succeeded(entry.health, clock.monotonicMs() - startMs)
+    } catch (error) {
+      if (outer.aborted) return
+      if (isUsable(entry.health, clock.nowMs())) logger.warn('provider_down', { provider: entry.service.provider, error })
+      entry.health = failed(entry.health, clock.nowMs(), { refused: true })
+    }
+  }
+
+  return {
+    offers(model) {
+      const found: (Offer & { readonly entry: Provider })[] = []
+      for (const entry of providers.values()) {
+        if (!entry.models.some(({ id }) => id === model)) continue
+        const { service, price, health } = entry
+        const reExecutable = service.verifiability === 'OpML'
+        found.push({ provider: service.provider, model, price, reExecutable, health, entry })
+      }
+      return found
+    },
+    models: () =>
+      [...providers.values()].flatMap(({ models, service, price }) =>
+        models.map((model) => ({ ...model, provider: service.provider, price })),
+      ),
+    providers: () => [...providers.values()],
+    async refresh(signal) {
+      const services = await chain.services()
+      const seen = new Set<Hex>()
+      for (const service of services) {
+        const offer = readOffer(service)
+        if (offer === undefined || !service.signerAcknowledged || !deps.acceptUrl(offer.url)) continue
+        seen.add(service.provider)
+        const known = providers.get(service.provider)
+        const kept = known !== undefined && known.url === offer.url
+        providers.set(service.provider, {
+          service,
+          url: offer.url,
+          price: offer.price,
+          health: kept ? known.health : UNKNOWN_HEALTH,
+          models: kept ? known.models : [{ id: service.model, contextTokens: undefined, raw: {} }],
+        })
+      }
+      for (const provider of providers.keys()) if (!seen.has(provider)) providers.delete(provider)
+      await Promise.all([...providers.values()].map((entry) => probe(entry, signal)))
+    },
+    succeeded(entry, tookMs) {
+      entry.health = succeeded(entry.health, tookMs)
+    },
+    failed(entry, options) {
+      entry.health = failed(entry.health, clock.nowMs(), options)
+    },
+  }
+}
+
+function readModels(text: string): readonly ModelInfo[] | undefined {
+  try {
+    const { data } = JSON.parse(text) as { data?: unknown } // checked below
+    if (!Array.isArray(data)) return undefined
+    return data.flatMap((entry: unknown): ModelInfo[] => {
+      if (typeof entry !== 'object' || entry === null) return []
+      const raw = entry as Readonly<Record<string, unknown>> // an object
+      const { id, context_length: length, context_window: window } = raw
+      if (typeof id !== 'string' || id === '' || id.length > 256) return []
+      const context = typeof length === 'number' ? length : window
+      return [
+        { id, contextTokens: Number.isSafeInteger(context) && (context as number) > 0 ? (context as number) : undefined, raw },
+      ]
+    })
+  } catch {
+    return undefined
+  }
+}
+
+export async function readText(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  let total = 0
+  for await (const bytes of body) {
+    total += bytes.length
+    if (total > bytesMax) throw new RangeError(`an answer of more than ${bytesMax} bytes`)
+    text += decoder.decode(bytes, { stream: true })
+  }
+  return text + decoder.decode()
+}
