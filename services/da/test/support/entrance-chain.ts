@@ -1,0 +1,196 @@
+import {
+  type Certificate,
+  type Committee,
+  decodeCertificate,
+  hashStatement,
+  type Statement,
+  verifyCertificate,
+  verifyMembership,
+  windowPath,
+} from '@zerog/availability'
+import type { ChainClient, ChainLog, FinalizedBlock } from '@zerog/ports'
+import { fromHex, type Hex, keccak256, toHex, ZerogError } from '@zerog/primitives'
+import { blstMultisignature } from '../../src/adapters/bls.ts'
+import type { Account, Entrance } from '../../src/app/disperser/entrance.ts'
+import { CHAIN_ID } from './members.ts'
+
+const ADDRESS: Hex = '0x0600000000000000000000000000000000000201'
+const TOPIC = toHex(keccak256(new TextEncoder().encode('window certified')))
+
+type CertifiedWindow = { readonly certificate: Certificate; readonly statements: readonly Statement[] }
+
+/**
+ * A chain with one contract: it verifies certificates as DAEntrance does (committee, threshold, signature, membership), records each
+ * bundle once and finalizes at once. What is sent waits while it is held.
+ */
+export type EntranceChain = ChainClient & {
+  readonly entrance: Entrance
+  readonly account: Account
+  /** Recorded bundles with the number of windows that named each. */
+  readonly records: ReadonlyMap<string, { readonly statement: Statement; windows: number }>
+  transactionCount(): number
+  hold(): void
+  release(): void
+  /** The next transactions are taken and never included. */
+  forget(count: number): void
+}
+
+export function entranceChain(committees: readonly Committee[]): EntranceChain {
+  const blocks: FinalizedBlock[] = []
+  const calls = new Map<Hex, readonly CertifiedWindow[]>()
+  const records = new Map<string, { statement: Statement; windows: number }>()
+  const waiting = new Map<number, Hex>()
+  let wake = Promise.withResolvers<void>()
+  let nonce = 0
+  let held = false
+  let toForget = 0
+  const receipts = new Map<Hex, bigint>()
+
+  function append(logs: readonly ChainLog[]): bigint {
+    const height = BigInt(blocks.length)
+    const hash = toHex(keccak256(new TextEncoder().encode(`block ${height}`)))
+    blocks.push({ height, hash, parentHash: blocks.at(-1)?.hash ?? hash, timestampSeconds: height, logs })
+    wake.resolve()
+    wake = Promise.withResolvers()
+    return height
+  }
+  append([])
+
+  function check({ certificate, statements }: CertifiedWindow): void {
+    const committee = committees.find(({ epoch, id }) => epoch === certificate.epoch && id === certificate.committee)
+    if (committee === undefined) throw new ZerogError('TRANSACTION_REFUSED', { message: 'no such committee' })
+    try {
+      verifyCertificate(certificate, committee, { chainId: CHAIN_ID, multisignature: blstMultisignature })
+      const hashes = statements.map((statement) => hashStatement(statement, CHAIN_ID))
+      for (const [index, statement] of statements.entries())
+        verifyMembership(statement, certificate, { index, path: windowPath(hashes, index) })
+    } catch (cause) {
+      throw new ZerogError('TRANSACTION_REFUSED', { message: String(cause), cause })
+    }
+  }
+
+  const nameOf = ({ commitment, epoch, committee }: Statement) => `${toHex(commitment)}/${epoch}/${committee}`
+
+  function execute(data: Hex, transactionHash: Hex): void {
+    const logs: ChainLog[] = []
+    for (const window of calls.get(data) ?? []) {
+      check(window)
+      let news = false
+      for (const statement of window.statements) {
+        const known = records.get(nameOf(statement))
+        if (known === undefined) records.set(nameOf(statement), { statement, windows: 1 })
+        else if (known.statement.expiry < statement.expiry)
+          records.set(nameOf(statement), { statement, windows: known.windows + 1 })
+        else continue
+        news = true
+      }
+      if (!news) continue
+      const { epoch, committee, windowRoot } = window.certificate
+      const topics = [TOPIC, toHex(windowRoot), toHex(new Uint8Array([Number(epoch), committee]))]
+      logs.push({
+        address: ADDRESS,
+        topics,
+        data: '0x',
+        logIndex: logs.length,
+        transactionHash,
+        transactionIndex: 0,
+        transactionFrom: account.address,
+      })
+    }
+    receipts.set(transactionHash, append(logs))
+  }
+
+  function include(): void {
+    if (held) return
+    for (let next = waiting.get(nonce); next !== undefined; next = waiting.get(nonce)) {
+      waiting.delete(nonce++)
+      const { data } = JSON.parse(new TextDecoder().decode(fromHex(next))) as { data: Hex }
+      execute(data, toHex(keccak256(fromHex(next))))
+    }
+  }
+
+  const entrance: Entrance = {
+    address: ADDRESS,
+    encode(windows) {
+      const data = toHex(
+        keccak256(
+          new TextEncoder().encode(
+            windows.map(({ certificate }) => `${toHex(certificate.windowRoot)}${toHex(certificate.bitmap)}`).join(),
+          ),
+        ),
+      )
+      calls.set(data, windows)
+      return data
+    },
+    filter: { addresses: [ADDRESS] },
+    read: ({ topics }) => {
+      const [, root, name] = topics
+      if (root === undefined || name === undefined) return undefined
+      const [epoch, committee] = fromHex(name)
+      return { epoch: BigInt(epoch ?? 0), committee: committee ?? 0, root: fromHex(root) }
+    },
+    expiryOf: async (statement) => records.get(nameOf(statement))?.statement.expiry ?? 0n,
+  }
+  const account: Account = {
+    address: '0x00000000000000000000000000000000000000aa',
+    nonce: async () => nonce,
+    baseFee: async () => 1n,
+    async estimateGas({ data }) {
+      for (const window of calls.get(data) ?? []) check(window)
+      return 250_000n
+    },
+    async sign({ nonce: at, data, feePerGas }) {
+      const raw = new TextEncoder().encode(JSON.stringify({ nonce: at, data, fee: feePerGas.toString() }))
+      return { raw, hash: keccak256(raw) }
+    },
+    async send(raw) {
+      const { nonce: at } = JSON.parse(new TextDecoder().decode(raw)) as { nonce: number }
+      if (toForget > 0) toForget--
+      else if (at >= nonce) waiting.set(at, toHex(raw))
+      include()
+    },
+    async receipt(hash) {
+      const height = receipts.get(toHex(hash))
+      return height === undefined ? undefined : { succeeded: true, gasUsed: 240_000n, height }
+    },
+  }
+
+  return {
+    entrance,
+    account,
+    records,
+    transactionCount: () => nonce,
+    hold() {
+      held = true
+    },
+    release() {
+      held = false
+      include()
+    },
+    forget(count) {
+      toForget = count
+    },
+    chainId: async () => CHAIN_ID,
+    async head() {
+      const { height, hash } = blocks.at(-1) as FinalizedBlock // the first is made above
+      return { height, hash }
+    },
+    async *watch({ fromHeight, signal }) {
+      const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+      for (let height = Number(fromHeight); !signal.aborted; height++) {
+        while (height >= blocks.length && !signal.aborted) await Promise.race([wake.promise, stopped])
+        const block = blocks[height]
+        if (block !== undefined && !signal.aborted) yield block
+      }
+    },
+    call: async () => {
+      throw new ZerogError('TRANSACTION_REFUSED', { message: 'this chain has no other contracts' })
+    },
+    sendRawTransaction: async () => '0x',
+  }
+}
+
+/** The windows of a transaction decoded as the contract would. */
+export function decoded(certificate: Uint8Array): Certificate {
+  return decodeCertificate(certificate)
+}
