@@ -3,17 +3,17 @@ import { quorumIdOf } from '@zerog/availability'
 import type { BlobStore } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import { toWire } from '../src/adapters/grpc/statement-codec.ts'
-import { collect, disperse, headerOf, type Installation, installation, tomorrow } from './support/installation.ts'
 import { bytesOf, codedBundle, codedPayload, membersOf } from './support/members.ts'
+import { collect, disperse, headerOf, type ReadingNetwork, readingNetwork, tomorrow } from './support/reading.ts'
 
 const { committee } = membersOf([10n, 20n, 30n, 40n, 35n])
 const blobs = [bytesOf(3000, 1), bytesOf(1, 2), bytesOf(2_500_000, 3)]
 const coded = codedBundle(blobs, committee, tomorrow())
 const tiny = codedBundle([bytesOf(700, 4), bytesOf(300, 5)], committee, tomorrow())
 
-let net: Installation
+let net: ReadingNetwork
 beforeEach(async () => {
-  net = await installation([committee])
+  net = await readingNetwork([committee])
 })
 afterEach(() => net.close())
 
