@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { disturb } from './disturb.ts'
+import { disturb, soup } from './disturb.ts'
 import { randomOf } from './random.ts'
 import { FRAMES, type PhraseKind, PREFIXES, SUFFIXES, SYSTEM_TEXTS } from './templates.ts'
 
@@ -30,11 +30,13 @@ export function conversationOf(corpus: Corpus, seed: number, index: number): Con
   return { system, turns: Array.from({ length: turns }, () => sampleOf(corpus, choose(corpus.facts, random), random)) }
 }
 
-/** One question about a fact: a phrase, completed, framed and mostly disturbed. */
+/** One question about a fact: a phrase, completed, framed and mostly disturbed, or the words of several. */
 export function sampleOf(corpus: Corpus, fact: Fact, random: () => number): Sample {
-  const phrase = choose(corpus.phrases.get(fact.id) ?? [], random)
-  const plain = plainQuestion(phrase, random)
-  return { fact, question: random() < 0.2 ? plain : disturb(plain, random) }
+  const plain = (): string => plainQuestion(choose(corpus.phrases.get(fact.id) ?? [], random), random)
+  const kind = random()
+  if (kind < 0.2) return { fact, question: plain() }
+  if (kind < 0.8) return { fact, question: disturb(plain(), random) }
+  return { fact, question: soup(random() < 0.6 ? [plain()] : [plain(), plain()], random) }
 }
 
 function plainQuestion(phrase: Phrase, random: () => number): string {

@@ -6,11 +6,30 @@ export function disturb(question: string, random: () => number): string {
   const mark = /[?.!]$/.exec(question)?.[0] ?? ''
   let words = question.slice(0, question.length - mark.length).split(' ')
   words = words.map((word) => (random() < 0.25 ? synonym(word, random) : word))
-  if (random() < 0.45) words = dropped(words, random)
+  if (random() < 0.5) words = dropped(words, random)
   if (random() < 0.1) exchange(words, random)
-  if (random() < 0.35) for (let n = 1 + Math.floor(random() * 3); n > 0; n--) insert(words, random)
-  if (random() < 0.15) slip(words, random)
+  if (random() < 0.45) for (let n = 1 + Math.floor(random() * 4); n > 0; n--) insert(words, random)
+  if (random() < 0.12) slip(words, random)
   return words.join(' ') + mark
+}
+
+/** The words that matter of some wordings of one question, in loose order among words that do not: a bag of words, nearly. */
+export function soup(questions: readonly string[], random: () => number): string {
+  const words = questions.flatMap((question) =>
+    question
+      .replace(/[?.!]$/, '')
+      .split(' ')
+      .filter((word) => !LIGHT.has(word) && random() < 0.75)
+      .map((word) => (random() < 0.3 ? synonym(word, random) : word)),
+  )
+  if (words.length === 0) return questions[0] as string
+  if (random() < 0.4) for (let n = words.length; n > 0; n--) exchange(words, random)
+  const light = [...LIGHT]
+  for (let n = Math.floor(random() * (words.length + 3)); n > 0; n--) {
+    const word = random() < 0.7 ? (light[Math.floor(random() * light.length)] as string) : filler(random)
+    words.splice(Math.floor(random() * (words.length + 1)), 0, word)
+  }
+  return words.join(' ') + (random() < 0.6 ? '?' : '')
 }
 
 /** Leaves words out: light ones often, others seldom; names of one letter or digit stay. */
@@ -26,7 +45,15 @@ function exchange(words: string[], random: () => number): void {
 }
 
 function insert(words: string[], random: () => number): void {
-  words.splice(Math.floor(random() * (words.length + 1)), 0, FILLERS[Math.floor(random() * FILLERS.length)] as string)
+  words.splice(Math.floor(random() * (words.length + 1)), 0, filler(random))
+}
+
+/** A word that says nothing about the question; one in six is made up, as any word is that the model has not seen. */
+function filler(random: () => number): string {
+  if (random() > 1 / 6) return FILLERS[Math.floor(random() * FILLERS.length)] as string
+  const letter = (letters: string): string => letters[Math.floor(random() * letters.length)] as string
+  const syllables = 1 + Math.floor(random() * 3)
+  return Array.from({ length: syllables }, () => letter('bcdfghklmnprstvw') + letter('aeiou') + letter('lnrstdmk')).join('')
 }
 
 /** One letter missing, doubled or exchanged with its neighbour, in a word of at least five letters. */
@@ -83,6 +110,14 @@ under over above below near about around into onto out off up down back away tog
 good great nice fine okay best better easy hard simple quick fast short long small tiny new old right correct proper real true possible able ready sure clear
 please kindly thanks hello hey sir friend folks guys everyone question questions answer doubt issue topic matter subject point detail details idea example
 zerog software project system program tool product application setup environment developer operator user customer laptop computer terminal shell console screen
+wifi lan network office colleague friend boss student teacher intern picture photo video song movie yesterday tomorrow morning evening night weekend moment while
+look looks looking seem seems seemed appear keep keeps put puts let lets made makes making care cares take takes taken give gives given happen happened become becomes
+anyway besides however therefore otherwise meanwhile afterwards everything nothing something anything everyone nobody somewhere anywhere
+building house street car train phone tablet screen keyboard mouse printer desk paper book page letter list table row column
+first second third last next previous early late finally mostly partly hardly nearly almost roughly approximately perfectly completely entirely fully
+such whose whom whether either neither both few less more most least much many enough too each per versus upon
+serious important useful interesting strange weird funny difficult possible impossible necessary common typical special general public final whole main major minor
+want wants wanted wish wishes try tries tried begin began think thought feel felt find found call calls called show shows showed leave left play move live
 called named known used using done doing goes going comes coming works working happens regarding concerning considering according instead rather else otherwise`.split(
     /\s+/,
   )

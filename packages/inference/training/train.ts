@@ -31,7 +31,7 @@ export const ASSISTANT_SHAPE: ModelShape = {
   contextTokens: 256,
 }
 const BATCH_TOKENS = 1_024
-const RATE = 0.002
+const RATE = 0.0025
 const WARM_STEPS = 200
 const DECAY = 0.02
 /** From here on activations are rounded too; their ranges were observed until here. */
