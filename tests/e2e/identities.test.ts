@@ -17,6 +17,9 @@ const FOLLOWERS = [
   'da-encoder',
   'da-node',
   'da-retriever',
+  'compute-router',
+  'compute-broker',
+  'compute-auditor',
   'developer',
 ]
 const FILES = ['gateway', 'developer', 'compute-broker', 'compute-worker', 'compute-auditor', 'storage-kv']

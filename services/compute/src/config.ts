@@ -2,18 +2,103 @@ import { z } from 'zod'
 
 const milliseconds = (min: number, max: number, value: number) => z.int().min(min).max(max).default(value)
 
-/** Target `compute-broker`: env ZEROG_COMPUTE_BROKER_<FIELD>. */
-export const computeBrokerConfig = z.strictObject({
-  host: z.string().default('127.0.0.1').describe('address that the HTTP face listens on'),
-  port: z.int().min(0).max(65_535).default(8555).describe('port of the HTTP face; 0 takes a free one'),
-  workerRefreshMs: milliseconds(50, 60_000, 1000).describe('how often the worker is asked which models it has, ms'),
-})
-export type ComputeBrokerConfig = z.output<typeof computeBrokerConfig>
-
 const modelId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$/, 'expected 1 to 128 of letters, digits and . _ : / -')
 const root = z.string().regex(/^0x[0-9a-fA-F]{64}$/, 'expected 0x and 64 hexadecimal digits')
 /** Where the bytes of a model are: a root in storage, a local file, or both (the file must have the root). */
 const modelFile = { root: root.optional(), path: z.string().min(1).optional() }
+
+const wei = (value: string) =>
+  z
+    .string()
+    .regex(/^\d{1,38}$/, 'expected a whole number of wei in decimal')
+    .default(value)
+const privateKey = z.string().regex(/^0x[0-9a-fA-F]{64}$/, 'expected 0x and 64 hexadecimal digits')
+const multiplier = z.int().min(0).max(1_000_000)
+
+/** Prices of one model: wei per token, tiers by the length of the prompt (fractions of the price), prefix cache. */
+const modelPrice = z.strictObject({
+  inputPriceWei: wei('100000000000'),
+  outputPriceWei: wei('400000000000'),
+  tiers: z
+    .array(
+      z.strictObject({
+        inputTokensMax: z.int().min(1),
+        inputMultiplier: multiplier,
+        inputMultiplierDenominator: multiplier.min(1).default(1),
+        outputMultiplier: multiplier,
+        outputMultiplierDenominator: multiplier.min(1).default(1),
+      }),
+    )
+    .max(16)
+    .default([]),
+  cachedDivisor: z.int().min(1).max(1000).default(1),
+})
+
+/** Target `compute-broker`: env ZEROG_COMPUTE_BROKER_<FIELD>. */
+export const computeBrokerConfig = z.strictObject({
+  host: z.string().default('127.0.0.1').describe('address that the HTTP face listens on'),
+  port: z.int().min(0).max(65_535).default(8555).describe('port of the HTTP face; 0 takes a free one'),
+  publicUrl: z
+    .string()
+    .default('')
+    .describe('URL that is registered on chain and that clients call; empty: where the HTTP face listens'),
+  providerKey: privateKey
+    .nullable()
+    .default(null)
+    .meta({ secret: true })
+    .describe('key of the provider: owns the service, pays gas, is paid; null: a public development key, on chain id 31337 only'),
+  signerKey: privateKey
+    .nullable()
+    .default(null)
+    .meta({ secret: true })
+    .describe(
+      'key that signs answers and settlements, the same for every broker of a provider; null: made once in the data folder',
+    ),
+  sells: z
+    .array(z.enum(['integer', 'gguf', 'upstream']))
+    .min(1)
+    .default(['integer', 'gguf', 'upstream'])
+    .describe('engines whose models are offered; with others than integer the service is not registered as verifiable'),
+  defaultModel: z.string().default('').describe('model whose prices stand on chain; empty: the first by kind and name'),
+  inputPriceWei: wei('100000000000').describe('wei per prompt token of models without a price of their own'),
+  outputPriceWei: wei('400000000000').describe('wei per completion token of models without a price of their own'),
+  prices: z
+    .record(z.string(), modelPrice)
+    .default({})
+    .describe('prices by model, JSON: {"<model>":{"inputPriceWei":"…","outputPriceWei":"…","tiers":[…],"cachedDivisor":1}}'),
+  stakeWei: wei('100000000000000000000').describe('stake at the first registration, wei; the contract wants 100 0G'),
+  completionTokensDefault: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(1024)
+    .describe('tokens of an answer where the request sets no limit'),
+  publish: z
+    .enum(['auto', 'da', 'none'])
+    .default('auto')
+    .describe(
+      'where receipts are published; auto: data availability where it is installed, else nowhere and batches are not anchored',
+    ),
+  acknowledgeMs: milliseconds(1000, 3_600_000, 60_000).describe(
+    'an answer that is not acknowledged within this time is void, ms',
+  ),
+  settleAfterMs: milliseconds(100, 86_400_000, 300_000).describe('fees are settled when the oldest is this old, ms'),
+  settleAmountWei: wei('1000000000000000000').describe('fees of a user are settled at once from this amount, wei'),
+  settleIntervalMs: milliseconds(20, 600_000, 1000).describe('pause between the steps of settlement, ms'),
+  settleRetryMs: milliseconds(100, 86_400_000, 60_000).describe('a user who could not pay is tried again after this time, ms'),
+  stuckAfterMs: milliseconds(1000, 3_600_000, 60_000).describe('a transaction without effect is replaced after this time, ms'),
+  maxFeePerGasWei: wei('20000000000').describe('most that a transaction pays per gas, wei'),
+  maxPriorityFeePerGasWei: wei('1000000000').describe('tip per gas, wei'),
+  leaseTtlMs: milliseconds(1000, 600_000, 10_000).describe(
+    'after this time another broker takes over settlement from a dead one, ms',
+  ),
+  workerRefreshMs: milliseconds(50, 60_000, 1000).describe('how often workers are asked which models they have, ms'),
+  firstTokenMs: milliseconds(100, 3_600_000, 120_000).describe('a worker must begin its answer within this time, ms'),
+  tokenMs: milliseconds(100, 3_600_000, 30_000).describe('a worker may pause this long within an answer, ms'),
+  factsMs: milliseconds(50, 60_000, 2000).describe('balances are read again after this time even if no block changed them, ms'),
+  retentionMs: milliseconds(60_000, 31_536_000_000, 604_800_000).describe('how long receipts and signatures can be fetched, ms'),
+})
+export type ComputeBrokerConfig = z.output<typeof computeBrokerConfig>
 
 const modelEntry = z.discriminatedUnion('engine', [
   z.strictObject({

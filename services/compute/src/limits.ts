@@ -9,6 +9,33 @@ export const LIMITS = {
     requestsPerAccountMax: 64,
     /** Running requests get this long to end when the broker stops, ms. */
     drainMs: 20_000,
+    /** Tokens of a stream between two checkpoints (ARCHITECTURE, billing across a crash). */
+    checkpointTokens: 32,
+    /** Receipts that one commit takes, and that wait for one. */
+    journalBatchMax: 256,
+    journalWaitingMax: 4096,
+    /** Users whose balance is kept at hand. */
+    accountsMax: 10_000,
+    /** Session tokens whose signer is kept at hand. */
+    tokensCachedMax: 10_000,
+    /** Receipts that wait for a signed acknowledgement and are kept at hand. */
+    awaitedMax: 10_000,
+    /** Answers per user and hour that may stay without the acknowledgement that was promised. */
+    unacknowledgedMax: 100,
+    unacknowledgedWindowMs: 3_600_000,
+    /** A request waits this long for the follower to reach the chain's head, ms. */
+    caughtUpMs: 2000,
+    workerTimeoutMs: 3000,
+    /** Users and receipts of one batch. The contract settles 50 users at once. */
+    batchUsersMax: 50,
+    batchReceiptsPerUserMax: 1000,
+    /** Deadlines of live streams are moved, and passed ones applied, this often, ms. */
+    tendMs: 2000,
+    /** The position on the chain is kept at most this often while nothing happens, ms. */
+    idleHeightMs: 1000,
+    registrationCheckMs: 30_000,
+    pruneMs: 600_000,
+    pruneBatchMax: 1000,
   },
   worker: {
     /** Models of one worker. */

@@ -8,6 +8,9 @@ export const CHAIN_CALLERS = [
   'da-encoder',
   'da-node',
   'da-retriever',
+  'compute-router',
+  'compute-broker',
+  'compute-auditor',
   'developer',
 ] as const
 

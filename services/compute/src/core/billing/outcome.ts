@@ -12,7 +12,12 @@ export const SETTLEMENT_STATUS_NAMES = [
 export type Claim = { readonly requestsHash: string; readonly sum: bigint; readonly nonce: bigint }
 
 /** What the contract keeps about the last settlement of a user and provider. */
-export type LastSettlement = { readonly requestsHash: string; readonly nonce: bigint; readonly claimed: bigint; readonly paid: bigint }
+export type LastSettlement = {
+  readonly requestsHash: string
+  readonly nonce: bigint
+  readonly claimed: bigint
+  readonly paid: bigint
+}
 
 export type Outcome = { readonly status: number; readonly unpaid: bigint }
 
