@@ -5,6 +5,7 @@ import * as consensus from '@zerog/consensus'
 import { type Block, type Effect, type Event, type LogRecord, restore, step } from '@zerog/consensus'
 import { Prng } from '@zerog/sim'
 import { runConsensus } from './src/consensus/command.ts'
+import { MUTANTS } from './src/consensus/mutants.ts'
 import { calmCluster, hostileCluster, runHostile } from './src/consensus/scenario.ts'
 import { readCorpus } from './src/corpus.ts'
 
@@ -176,11 +177,11 @@ function withoutRepeats(log: readonly LogRecord[]): LogRecord[] {
 test(
   'planted one-line bugs are caught',
   () => {
-    const seeds = LONG ? 1_000 : 24
+    const seeds = LONG ? 1_000 : 64
     const results = runScript('mutants-main.ts', ['--seeds', String(seeds)])
     const missed = results.filter(({ caught }) => !caught).map(({ mutant }) => mutant)
     expect(missed).toEqual(['none'])
-    expect(results.length).toBe(16)
+    expect(results.length).toBe(MUTANTS.length + 1)
   },
   TIMEOUT_MS,
 )

@@ -205,8 +205,10 @@ export class Cluster {
       afterStep: (node, epoch, event, effects) => {
         const state = node.voters.get(epoch) as VoterState
         this.#checkBounds(node, state)
-        if (this.isHonest(node)) checkJustified(node.index, state, effects)
         this.#options.onStep?.(node, epoch, event, effects)
+        if (!this.isHonest(node)) return
+        checkJustified(node.index, state, effects)
+        for (const ignored of state.ignored) this.#checkIgnored(node, this.#epoch(epoch).nodes[ignored] as number)
       },
     }
   }
@@ -431,6 +433,11 @@ export class Cluster {
   }
 
   /** No peer can make an honest voter hold more than a few views' worth of votes, however it floods. */
+  /** To ignore somebody honest would cost his stake, however long the epoch. */
+  #checkIgnored(node: SimulatedNode, other: number): void {
+    if (this.#byzantine[other] === undefined) throw new Error(`node ${node.index} ignores the honest node ${other}`)
+  }
+
   #checkBounds(node: SimulatedNode, state: VoterState): void {
     if (!this.isHonest(node)) return
     const settled = Math.max(state.finalized.view, state.finalization?.ballot.view ?? 0)

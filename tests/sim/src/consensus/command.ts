@@ -1,4 +1,5 @@
 import * as consensus from '@zerog/consensus'
+import { recordSeed } from '../corpus.ts'
 import { runHostile, validatorCount } from './scenario.ts'
 
 export type ConsensusRun = { readonly seed: bigint; readonly trace?: (line: string) => void }
@@ -25,7 +26,7 @@ export function runConsensus({ seed, trace }: ConsensusRun): { readonly hash: st
   }
 }
 
-/** `--seed`: twice, the stories compared; else `runs` seeds from `first` on. Returns whether all held. */
+/** `--seed`: twice, the stories compared; else `runs` seeds from `first` on, of which failing ones join the corpus. Returns whether all held. */
 export function consensusCommand(
   options: {
     readonly seed: bigint | undefined
@@ -48,7 +49,9 @@ export function consensusCommand(
       print(line)
     } catch (error) {
       failures++
-      print((error as Error).message)
+      const { message, cause } = error as Error
+      print(message)
+      if (options.seed === undefined) recordSeed('consensus', seed, (cause as Error | undefined)?.message ?? message)
       if (!options.keepGoing) break
     }
   }

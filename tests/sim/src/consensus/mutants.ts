@@ -103,6 +103,31 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'if (state.config.self === undefined || !proposal || ',
     model: { views: 1, leaders: 'b' },
   },
+  {
+    name: 'different_blocks_count_together',
+    file: 'receive.ts',
+    from: 'a.parentView === b.parentView && a.blockHash === b.blockHash',
+    to: 'a.parentView === b.parentView',
+  },
+  {
+    name: 'finalizes_without_execution',
+    file: 'rules.ts',
+    from: "!notarized || entry.execution !== 'valid') return",
+    to: '!notarized) return',
+    model: { views: 2, leaders: 'bb', flawed: true, heightLast: 1 },
+  },
+  {
+    name: 'blocks_are_not_stored_before_the_vote',
+    file: 'rules.ts',
+    from: "  effects.push({ type: 'store', block: proposal.block })\n",
+    to: '',
+  },
+  {
+    name: 'certificates_are_not_logged',
+    file: 'receive.ts',
+    from: "  effects.push({ type: 'persist', record: { type: 'certificate', certificate } })\n",
+    to: '',
+  },
 ]
 
 const source = fileURLToPath(new URL('../../../../packages/consensus/src', import.meta.url))
