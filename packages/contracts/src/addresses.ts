@@ -11,16 +11,19 @@ export const SYSTEM_ADDRESSES = {
   blockHashHistory: '0x0000f90827f1c53a10cb7a02335b175320002935',
 } as const satisfies Record<string, Hex>
 
-/** Contracts of zerog at genesis: 0x06, zeros, layer (01 storage, 02 DA), number. The same on every network. */
+/** Contracts of zerog at genesis: 0x06, zeros, layer (01 storage, 02 DA, 03 compute), number. The same on every network. */
 export const PREDEPLOY_ADDRESSES = {
   flow: '0x0600000000000000000000000000000000000101',
   market: '0x0600000000000000000000000000000000000102',
   /** Where 0G has the precompile of that name. */
   daSigners: '0x0000000000000000000000000000000000001000',
   daEntrance: '0x0600000000000000000000000000000000000201',
+  receiptAnchor: '0x0600000000000000000000000000000000000304',
+  modelRegistry: '0x0600000000000000000000000000000000000305',
+  signerPolicy: '0x0600000000000000000000000000000000000306',
 } as const satisfies Record<string, Hex>
 
-/** Contracts of compute (layer 03) on every network but the devnet. */
+/** Ledger and services of compute on every network but the devnet. */
 export const COMPUTE_ADDRESSES = {
   ledgerManager: '0x0600000000000000000000000000000000000301',
   inferenceServing: '0x0600000000000000000000000000000000000302',
@@ -34,19 +37,12 @@ export const DEVNET_COMPUTE_ADDRESSES = {
   fineTuningServing: '0xa51c1fc2f0d1a1b8494ed1fe312d7c3a78ed91c0',
 } as const satisfies Record<keyof typeof COMPUTE_ADDRESSES, Hex>
 
-/** Contracts of compute and evidence that are at the same address on every network. */
-const EVIDENCE_ADDRESSES = {
-  receiptAnchor: '0x0600000000000000000000000000000000000304',
-  modelRegistry: '0x0600000000000000000000000000000000000305',
-  signerPolicy: '0x0600000000000000000000000000000000000306',
-} as const satisfies Record<string, Hex>
-
-type ContractName = keyof typeof PREDEPLOY_ADDRESSES | keyof typeof COMPUTE_ADDRESSES | keyof typeof EVIDENCE_ADDRESSES
+type ContractName = keyof typeof PREDEPLOY_ADDRESSES | keyof typeof COMPUTE_ADDRESSES
 
 export type NetworkAddresses = { readonly [Name in ContractName]: Hex }
 
 /** Where the contracts of a network live. */
 export function addresses({ chainId }: { readonly chainId: bigint }): NetworkAddresses {
   const compute = chainId === DEVNET_CHAIN_ID ? DEVNET_COMPUTE_ADDRESSES : COMPUTE_ADDRESSES
-  return { ...PREDEPLOY_ADDRESSES, ...EVIDENCE_ADDRESSES, ...compute }
+  return { ...PREDEPLOY_ADDRESSES, ...compute }
 }

@@ -2,6 +2,7 @@ import { type Hex, ZerogError } from '@zerog/primitives'
 import { addresses, DEVNET_CHAIN_ID, SYSTEM_ADDRESSES } from './addresses.ts'
 import { flow } from './artifacts/flow.ts'
 import { market } from './artifacts/market.ts'
+import { type ComputeParameters, computeContracts } from './compute/genesis.ts'
 import { type DaParameters, daContracts } from './da/genesis.ts'
 import { developmentAccounts } from './development.ts'
 import { filledArray, storageSlots } from './storage-slots.ts'
@@ -37,6 +38,8 @@ export type GenesisOptions = {
   readonly storage?: Partial<StorageParameters>
   /** Who signs for data availability from the first block on, and what differs from `DA_DEFAULTS`. */
   readonly da?: Partial<DaParameters>
+  /** What differs from `COMPUTE_DEFAULTS`; `owner` is the storage contracts' unless named. */
+  readonly compute?: Partial<ComputeParameters>
 }
 
 /** 0G's turbo price for twelve months (33 units), its epoch length, and a year of lifetime. */
@@ -73,6 +76,7 @@ export function genesisAllocation(options: GenesisOptions): GenesisAllocation {
     [SYSTEM_ADDRESSES.blockHashHistory]: { balance: 0n, nonce: 1n, code: BLOCK_HASH_HISTORY_CODE },
     ...storageContracts(options),
     ...daContracts(options.chainId, { owner: ownerOf(options), ...options.da }),
+    ...computeContracts(options, { owner: ownerOf(options), ...options.compute }),
   }
   for (const [index, { address }] of (options.development ? developmentAccounts() : []).entries()) {
     const nonce = index === 0 && !options.chainOnly ? NONCE_AFTER_COMPUTE : 0n
@@ -85,7 +89,7 @@ export function genesisAllocation(options: GenesisOptions): GenesisAllocation {
   return allocation
 }
 
-function checkIdentity({ chainId, development, accounts, storage, da }: GenesisOptions): void {
+function checkIdentity({ chainId, development, accounts, storage, da, compute }: GenesisOptions): void {
   if (development !== (chainId === DEVNET_CHAIN_ID)) {
     const rule = `chain id ${DEVNET_CHAIN_ID} is the development network's and only its: choose another id, or development`
     throw new ZerogError('CONFIG_INVALID', { message: rule, metadata: { chainId: String(chainId) } })
@@ -95,7 +99,7 @@ function checkIdentity({ chainId, development, accounts, storage, da }: GenesisO
   }
   if (development) return
   const publicAddresses = new Set<string>(developmentAccounts().map(({ address }) => address))
-  const owners = [storage?.owner ?? '0x', da?.owner ?? '0x']
+  const owners = [storage?.owner ?? '0x', da?.owner ?? '0x', compute?.owner ?? '0x']
   const named = [...[...(accounts ?? []), ...(da?.members ?? [])].map(({ address }) => address), ...owners]
   const leaked = named.find((address) => publicAddresses.has(address.toLowerCase()))
   if (leaked === undefined) return

@@ -1,9 +1,15 @@
 import { daEntrance } from './artifacts/da-entrance.ts'
 import { daSigners } from './artifacts/da-signers.ts'
 import { demoToken } from './artifacts/demo-token.ts'
+import { fineTuningServing } from './artifacts/fine-tuning-serving.ts'
 import { flow } from './artifacts/flow.ts'
 import { greeter } from './artifacts/greeter.ts'
+import { inferenceServing } from './artifacts/inference-serving.ts'
+import { ledgerManager } from './artifacts/ledger-manager.ts'
 import { market } from './artifacts/market.ts'
+import { modelRegistry } from './artifacts/model-registry.ts'
+import { receiptAnchor } from './artifacts/receipt-anchor.ts'
+import { signerPolicy } from './artifacts/signer-policy.ts'
 
 export {
   addresses,
@@ -14,7 +20,7 @@ export {
   PREDEPLOY_ADDRESSES,
   SYSTEM_ADDRESSES,
 } from './addresses.ts'
-export { fineTuningServingAbi, inferenceServingAbi, ledgerManagerAbi } from './compute-abi.ts'
+export { COMPUTE_DEFAULTS, type ComputeParameters } from './compute/genesis.ts'
 export {
   affineKey,
   type CallContract,
@@ -51,8 +57,27 @@ export const flowAbi = flow.abi
 export const marketAbi = market.abi
 export const daSignersAbi = daSigners.abi
 export const daEntranceAbi = daEntrance.abi
+export const ledgerManagerAbi = ledgerManager.abi
+export const inferenceServingAbi = inferenceServing.abi
+export const fineTuningServingAbi = fineTuningServing.abi
+export const receiptAnchorAbi = receiptAnchor.abi
+export const modelRegistryAbi = modelRegistry.abi
+export const signerPolicyAbi = signerPolicy.abi
 export const greeterAbi = greeter.abi
 export const demoTokenAbi = demoToken.abi
 
 /** ABI, creation and runtime code, storage layout. */
-export const artifacts = { daEntrance, daSigners, demoToken, flow, greeter, market } as const
+export const artifacts = {
+  daEntrance,
+  daSigners,
+  demoToken,
+  fineTuningServing,
+  flow,
+  greeter,
+  inferenceServing,
+  ledgerManager,
+  market,
+  modelRegistry,
+  receiptAnchor,
+  signerPolicy,
+} as const

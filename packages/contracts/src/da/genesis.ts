@@ -1,11 +1,11 @@
 import { createCommittee, type Member } from '@zerog/availability'
 import { sha256 } from '@zerog/kernels'
-import { bigintToBytes, concatBytes, fromHex, type Hex, keccak256, toHex, ZerogError } from '@zerog/primitives'
+import { bigintToBytes, concatBytes, type Hex, toHex, ZerogError } from '@zerog/primitives'
 import { PREDEPLOY_ADDRESSES } from '../addresses.ts'
 import { daEntrance } from '../artifacts/da-entrance.ts'
 import { daSigners } from '../artifacts/da-signers.ts'
 import type { GenesisAccount } from '../genesis.ts'
-import { storageSlots, word } from '../storage-slots.ts'
+import { arraySlot, mappingSlot, storageSlots, textAt, values } from '../storage-slots.ts'
 import { committeeAccounts } from './committee-code.ts'
 
 export type DaParameters = {
@@ -98,34 +98,4 @@ function checkMembers(members: readonly Member[], seed: Uint8Array): void {
   } catch (error) {
     refuse(error instanceof Error ? error.message : 'not a committee', error)
   }
-}
-
-/** Consecutive slots; zeros are left out. */
-function values(first: bigint, words: readonly bigint[]): Record<Hex, Hex> {
-  const pairs = words.map((value, index): [Hex, bigint] => [word(first + BigInt(index)), value])
-  return Object.fromEntries(pairs.filter(([, value]) => value !== 0n).map(([slot, value]) => [slot, word(value)]))
-}
-
-/** A string as solc lays it out: up to 31 bytes in its slot, longer ones behind the slot's hash. */
-function textAt(slot: bigint, text: string): Record<Hex, Hex> {
-  const bytes = new TextEncoder().encode(text)
-  const padded = new Uint8Array(32 * Math.ceil(bytes.length / 32))
-  padded.set(bytes)
-  const words = Array.from({ length: padded.length / 32 }, (_, index) =>
-    BigInt(toHex(padded.subarray(32 * index, 32 * index + 32))),
-  )
-  if (bytes.length < 32) return values(slot, [(words[0] ?? 0n) | BigInt(2 * bytes.length)])
-  return { ...values(slot, [BigInt(2 * bytes.length + 1)]), ...values(arraySlot(slot), words) }
-}
-
-function mappingSlot(slot: number, key: bigint): bigint {
-  return hashOf(word(key), word(BigInt(slot)))
-}
-
-function arraySlot(slot: bigint): bigint {
-  return hashOf(word(slot))
-}
-
-function hashOf(...words: readonly Hex[]): bigint {
-  return BigInt(toHex(keccak256(concatBytes(...words.map((each) => fromHex(each, 32))))))
 }
