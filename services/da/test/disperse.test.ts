@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { BlobState } from '@zerog/proto/da'
-import { type Installation, installation, retrieve, untilState, upload } from './support/installation.ts'
 import { bytesOf } from './support/members.ts'
+import { type Pipeline, pipeline, retrieve, untilState, upload } from './support/pipeline.ts'
 
-let open: Installation | undefined
+let open: Pipeline | undefined
 afterEach(async () => {
   await open?.close()
   open = undefined
@@ -11,7 +11,7 @@ afterEach(async () => {
 
 describe('a blob', () => {
   test('is certified, finalized and read back', async () => {
-    open = await installation()
+    open = await pipeline()
     const data = bytesOf(100_000, 1)
     const { blob } = await open.disperser.disperse(upload(data))
     expect(blob?.state).toBe(BlobState.BLOB_STATE_QUEUED)

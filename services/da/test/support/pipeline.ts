@@ -1,0 +1,162 @@
+import { systemClock } from '@zerog/adapters/clock/system'
+import { memoryBlobStore, memoryKv, memoryLeases, memoryLeaseTable } from '@zerog/adapters/memory'
+import type { BlobStore, Client, Rpc } from '@zerog/ports'
+import { type Blob, BlobState, DisperserServiceDefinition, RetrieverServiceDefinition } from '@zerog/proto/da'
+import { type TestContext, type TestWorld, testContext, testWorld } from '@zerog/runtime/testing'
+import { staticCommittees } from '../../src/adapters/committees/static.ts'
+import { memoryDisperserRepository } from '../../src/adapters/sql/memory-repository.ts'
+import type { DisperserRepository } from '../../src/app/disperser/repository.ts'
+import { defineDaDisperser, defineDaEncoder, defineDaNode, defineDaRetriever } from '../../src/module.ts'
+import { type EntranceChain, entranceChain } from './entrance-chain.ts'
+import { type Members, membersOf } from './members.ts'
+
+/** Members, an encoder, a retriever and a disperser over the in-process channel, on memory ports that outlive the modules. */
+export type Pipeline = {
+  readonly world: TestWorld
+  readonly chain: EntranceChain
+  readonly members: Members
+  readonly repository: DisperserRepository
+  readonly disperser: Client<DisperserServiceDefinition>
+  readonly retriever: Client<RetrieverServiceDefinition>
+  readonly faces: () => Readonly<Record<string, string>>
+  stopNode(instance: number): Promise<void>
+  startNode(instance: number): Promise<void>
+  stopDisperser(): Promise<void>
+  startDisperser(config?: Record<string, unknown>): Promise<void>
+  stopEncoder(): Promise<void>
+  startEncoder(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function pipeline(
+  options: {
+    readonly stakes?: readonly bigint[]
+    readonly config?: Record<string, unknown>
+    readonly repository?: DisperserRepository
+    /** Wraps what disperser and encoder call, to let members lie or withhold. */
+    readonly rpc?: (rpc: Rpc) => Rpc
+  } = {},
+): Promise<Pipeline> {
+  const world = testWorld()
+  const members = membersOf(options.stakes ?? [1n, 1n, 1n, 1n])
+  const committees = staticCommittees([members.committee])
+  const chain = entranceChain([members.committee])
+  const repository = options.repository ?? memoryDisperserRepository()
+  const table = memoryLeaseTable()
+  const count = members.committee.members.length
+  const disks = Array.from({ length: count }, () => ({ blobs: memoryBlobStore(), kv: memoryKv() }))
+  const nodes: (TestContext<unknown> | undefined)[] = []
+  const disperserDisk: BlobStore = memoryBlobStore()
+  const openCommittees = async () => committees
+  const ownRpc = (target: string) => (options.rpc === undefined ? {} : { rpc: options.rpc(world.rpcAs(target)) })
+
+  async function startNode(instance: number): Promise<void> {
+    const disk = disks[instance] as (typeof disks)[number] // made above
+    const context = await testContext({
+      module: defineDaNode(openCommittees),
+      world,
+      instance,
+      ports: { blobs: async () => disk.blobs, kv: async () => disk.kv },
+    })
+    await context.start()
+    nodes[instance] = context
+  }
+  let encoder: TestContext<unknown> | undefined
+  async function startEncoder(): Promise<void> {
+    const context = await testContext({ module: defineDaEncoder(openCommittees), world, config: { threads: 1 }, ports: {} })
+    encoder = context
+    await context.start()
+  }
+  const config = {
+    publicPort: null,
+    retryFirstMs: 20,
+    retryMaxMs: 100,
+    graceMs: 30,
+    leaseTtlMs: 500,
+    forgetIntervalMs: 100,
+    refillFirstMs: 50,
+    ...options.config,
+  }
+  let disperser: TestContext<unknown> | undefined
+  let faces: Readonly<Record<string, string>> = {}
+  async function startDisperser(override: Record<string, unknown> = {}): Promise<void> {
+    const { entrance, account } = chain
+    const context = await testContext({
+      module: defineDaDisperser(async () => ({ repository, committees, entrance, account })),
+      world,
+      config: { ...config, ...override },
+      ports: {
+        chain: async () => chain,
+        blobs: async () => disperserDisk,
+        leases: async () => memoryLeases({ clock: systemClock, table }),
+      },
+    })
+    disperser = context
+    faces = (await context.start()).faces ?? {}
+  }
+  const retriever = await testContext({ module: defineDaRetriever(openCommittees), world })
+  await retriever.start()
+  for (let instance = 0; instance < count; instance++) await startNode(instance)
+  await startEncoder()
+  await startDisperser()
+  void ownRpc
+
+  return {
+    world,
+    chain,
+    members,
+    repository,
+    disperser: world.rpcAs('gateway').client(DisperserServiceDefinition, 'da-disperser'),
+    retriever: world.rpcAs('gateway').client(RetrieverServiceDefinition, 'da-retriever'),
+    faces: () => faces,
+    async stopNode(instance) {
+      await nodes[instance]?.close()
+      nodes[instance] = undefined
+    },
+    startNode,
+    async stopDisperser() {
+      await disperser?.close()
+      disperser = undefined
+    },
+    startDisperser,
+    async stopEncoder() {
+      await encoder?.close()
+      encoder = undefined
+    },
+    startEncoder,
+    async close() {
+      await disperser?.close()
+      await encoder?.close()
+      await retriever.close()
+      for (const node of nodes) await node?.close()
+    },
+  }
+}
+
+export async function* upload(data: Uint8Array, options: { readonly idempotencyKey?: string; readonly sizeBytes?: number } = {}) {
+  const { idempotencyKey = '', sizeBytes = data.length } = options
+  const head = { sizeBytes: BigInt(sizeBytes), idempotencyKey, account: Buffer.alloc(0), retentionSeconds: 0 }
+  for (let offset = 0; offset === 0 || offset < data.length; offset += 1024 * 1024) {
+    yield { options: offset === 0 ? head : undefined, chunk: Buffer.from(data.subarray(offset, offset + 1024 * 1024)) }
+  }
+}
+
+/** Follows a blob until it is in a state, or final; fails where it is given up unasked. */
+export async function untilState(given: Pick<Pipeline, 'disperser'>, id: string, wanted: BlobState): Promise<Blob> {
+  for await (const { blob } of given.disperser.watchBlob({ id }, { timeoutMs: 30_000 })) {
+    if (blob === undefined) continue
+    if (blob.state === wanted) return blob
+    if (blob.state === BlobState.BLOB_STATE_FAILED) throw new Error(`given up: ${blob.failureReason} ${blob.failureMessage}`)
+    if (blob.state >= wanted) return blob
+  }
+  throw new Error('the stream ended')
+}
+
+export async function retrieve(given: Pick<Pipeline, 'retriever'>, blob: Blob): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for (const { header } of blob.parts) {
+    for await (const { chunk } of given.retriever.retrieve({ header, offset: 0n, length: 0n }, { timeoutMs: 30_000 }))
+      chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
