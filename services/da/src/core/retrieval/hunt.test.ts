@@ -66,6 +66,17 @@ describe('a hunt', () => {
     expect(hunt.outcome()).toBe('stuck')
   })
 
+  test('is not stuck while an answer is not over, although all its rows are there', () => {
+    const hunt = createHunt({ k: 3, keepers: even, order: [0, 1], wanted: [0, 4], mayRestore: true })
+    hunt.next()
+    hunt.ended(1, 'failed')
+    hunt.verified(0, [0])
+    expect(hunt.next()).toEqual([])
+    expect(hunt.outcome()).toBe('running')
+    hunt.ended(0, 'complete')
+    expect(hunt.next()).toEqual([{ member: 0, rows: [1, 2] }])
+  })
+
   test('asks other keepers of a wanted row where only that row will do', () => {
     const keepers = { ...even, topUp: (member: number) => (member === 3 ? [0, 1] : []) }
     const hunt = createHunt({ k: 4, keepers, order, wanted: [0, 9], mayRestore: false })

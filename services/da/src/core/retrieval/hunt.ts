@@ -143,7 +143,8 @@ export function createHunt(options: HuntOptions): Hunt {
   function outcome(): Outcome {
     if (missing.size === 0) return 'wanted'
     if (mayRestore && have.size >= k) return 'restorable'
-    const busy = [...sources.values()].some(({ pending }) => pending.size > 0)
+    // Also one that brought all it was asked for: once its answer is over it can be asked for more.
+    const busy = [...sources.values()].some(({ state }) => state === 'asked' || state === 'slow')
     return busy || !begun || canAsk() ? 'running' : 'stuck'
   }
 
