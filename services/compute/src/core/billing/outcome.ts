@@ -24,8 +24,7 @@ export type Outcome = { readonly status: number; readonly unpaid: bigint }
 /** The outcome of a claim that the contract shows as its last one; undefined where it is another's: ours was not judged or was refused. */
 export function outcomeOfState(claim: Claim, last: LastSettlement): Outcome | undefined {
   if (last.requestsHash !== claim.requestsHash || last.nonce !== claim.nonce) return undefined
-  const paid = last.paid < claim.sum ? last.paid : claim.sum
-  const unpaid = claim.sum - paid
+  const unpaid = last.paid >= claim.sum ? 0n : claim.sum - last.paid
   return { status: unpaid === 0n ? SETTLEMENT_STATUS.success : SETTLEMENT_STATUS.partial, unpaid }
 }
 
