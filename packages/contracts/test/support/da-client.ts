@@ -149,7 +149,7 @@ export type DaEvent = { readonly name: string; readonly args: Record<string, unk
 export function eventsOf(logs: readonly TestLog[]): DaEvent[] {
   return logs.map(({ address, topics, data }) => {
     const { eventName, args } = decodeEventLog({ abi: ABIS[address] as Abi, topics: topics as [Hex], data })
-    return { name: eventName as string, args: args as unknown as Record<string, unknown> }
+    return { name: String(eventName), args: args as unknown as Record<string, unknown> }
   })
 }
 
