@@ -6,7 +6,7 @@ import { daEntrance } from '../artifacts/da-entrance.ts'
 import { daSigners } from '../artifacts/da-signers.ts'
 import type { GenesisAccount } from '../genesis.ts'
 import { arraySlot, mappingSlot, storageSlots, textAt, values } from '../storage-slots.ts'
-import { committeeAccounts } from './committee-code.ts'
+import { type CommitteeAccounts, committeeAccounts } from './committee-code.ts'
 
 export type DaParameters = {
   /** Sets votes, prices and limits until others are named. */
@@ -16,7 +16,7 @@ export type DaParameters = {
   readonly retentionSecondsMax: bigint
   /**
    * The committee of epoch 1, which then exists from the first block on; empty: epoch 0 without a committee. Whoever writes a genesis answers
-   * for the keys: a proof of possession is demanded only of those who register by transaction (`checkPossession`).
+   * for the keys: a proof of possession is demanded only of those who register by transaction.
    */
   readonly members: readonly Member[]
   /** r of epoch 1. Public before the epoch begins, unlike all later ones. */
@@ -62,8 +62,7 @@ export function daContracts(
 
 /** What registrations, votes and `makeEpoch` leave behind, in the order of the members. */
 function committeeOf(members: readonly Member[], seed: Uint8Array) {
-  checkMembers(members, seed)
-  const { first, code, nonce } = committeeAccounts(members, { address: PREDEPLOY_ADDRESSES.daSigners, nonce: 1n })
+  const { first, code, nonce } = checkedAccounts(members, seed)
   const storage: Record<Hex, Hex> = {
     ...values(mappingSlot(daSigners.storage.epochs.slot, 1n), [BigInt(first), BigInt(toHex(seed))]),
     ...values(BigInt(daSigners.storage.list.slot), [BigInt(members.length)]),
@@ -85,7 +84,7 @@ function committeeOf(members: readonly Member[], seed: Uint8Array) {
   return { nonce, accounts, storage }
 }
 
-function checkMembers(members: readonly Member[], seed: Uint8Array): void {
+function checkedAccounts(members: readonly Member[], seed: Uint8Array): CommitteeAccounts {
   const refuse = (problem: string, cause?: unknown): never => {
     throw new ZerogError('CONFIG_INVALID', { message: `da.members: ${problem}`, metadata: { field: 'da.members' }, cause })
   }
@@ -95,7 +94,8 @@ function checkMembers(members: readonly Member[], seed: Uint8Array): void {
   if (members.some(({ socket }) => new TextEncoder().encode(socket).length > 256)) refuse('a socket has at most 256 bytes')
   try {
     createCommittee({ epoch: 1n, id: 0, seed, members })
+    return committeeAccounts(members, { address: PREDEPLOY_ADDRESSES.daSigners, nonce: 1n })
   } catch (error) {
-    refuse(error instanceof Error ? error.message : 'not a committee', error)
+    return refuse(error instanceof Error ? error.message : 'not a committee', error)
   }
 }

@@ -36,6 +36,8 @@ export type TestChain = {
   dryRun(call: TestCall): Promise<TestOutcome>
   balance(address: Hex): Promise<bigint>
   storage(address: Hex, slot: Hex): Promise<Hex>
+  /** Equal for two accounts if and only if all their slots are. */
+  storageRoot(address: Hex): Promise<Hex>
   deploy(bytecode: Hex, from: Hex): Promise<Hex>
 }
 
@@ -143,6 +145,10 @@ export async function createTestChain(allocation: GenesisAllocation = testAlloca
     storage: async (address, slot) => {
       const value = await stateManager.getStorage(createAddressFromString(address), hexToBytes(slot))
       return toHex(setLengthLeft(value, 32))
+    },
+    storageRoot: async (address) => {
+      await stateManager.flush()
+      return toHex((await stateManager.getAccount(createAddressFromString(address)))?.storageRoot ?? new Uint8Array())
     },
     async deploy(bytecode, from) {
       const outcome = await execute({ from, data: bytecode })
