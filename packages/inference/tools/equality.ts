@@ -9,7 +9,7 @@ import { randomModel } from './random-model.ts'
 type Part = { readonly seed: number; readonly first: number; readonly count: number }
 
 /** Models `first` to `first + count` of a seed. Returns how many positions were compared. */
-export function compareMany({ seed, first, count }: Part): { compared: number; saturated: number } {
+export function compareMany({ seed, first, count }: Part): { compared: number } {
   let compared = 0
   for (let index = first; index < first + count; index++) {
     const random = randomOf(Math.imul(seed, 1_000_003) + index)

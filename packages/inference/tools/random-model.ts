@@ -1,4 +1,4 @@
-import { encodeModel, loadModel } from '../src/format.ts'
+import { encodeModel, loadModel, type ModelFile } from '../src/format.ts'
 import { MERGES_FIRST, type Merges } from '../src/tokenizer.ts'
 import type { Model, ModelShape } from '../src/types.ts'
 import type { Linear, Norm } from '../src/weights.ts'
@@ -8,6 +8,10 @@ import type { Linear, Norm } from '../src/weights.ts'
  * so small that everything vanishes.
  */
 export function randomModel(random: () => number): Model {
+  return loadModel(encodeModel(randomModelFile(random)))
+}
+
+export function randomModelFile(random: () => number): ModelFile {
   const pick = (options: readonly number[]): number => options[Math.floor(random() * options.length)] as number // not empty
   const headWidth = pick([8, 16, 24, 32])
   const headCount = headWidth % 16 === 0 ? pick([1, 2, 3]) : pick([2, 4])
@@ -59,7 +63,7 @@ export function randomModel(random: () => number): Model {
   const head = linear(vocabularySize, width, 0, random() < 0.5 ? embedding : undefined)
   const merges = mergesOf(vocabularySize - MERGES_FIRST)
   const weights = { embedding, layers, finalNorm: norm(8), head }
-  return loadModel(encodeModel({ id: 'random', description: '', licence: 'none', chat: random() < 0.5, shape, merges, weights }))
+  return { id: 'random', description: '', licence: 'none', chat: random() < 0.5, shape, merges, weights }
 }
 
 /** Distinct pairs of letters. */
