@@ -82,6 +82,7 @@ function addUp(program: Command, act: Act): void {
     .option('--block-time <seconds>', 'a block each so many seconds, instead of one when there is something to put in')
     .option('--base-fee <rule>', 'constant (1 gwei) or eip1559')
     .option('--storage-nodes <n>', 'storage nodes (default 1)')
+    .option('--da-nodes <n>', 'members of the DA committee (default 4)')
     .option('--rpc-replicas <n>', 'chain-rpc replicas (default 1)')
     .option('--accounts <n>', 'funded accounts (default 10)')
     .description('start the devnet: chain, storage and gateway, offline, in the foreground')

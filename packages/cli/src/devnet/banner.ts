@@ -31,6 +31,7 @@ export function banner(
           ['Storage node', endpoints.storage.nodeUrl],
           ['Flow contract', endpoints.storage.flow],
         ] satisfies [string, string][])),
+    ...(endpoints.da === undefined ? [] : ([['DA disperser', endpoints.da.disperser]] satisfies [string, string][])),
     ['Chain id', String(endpoints.chainId)],
   ]
   const flags = facts.dataDir.endsWith('/.zerog/devnet') ? '' : ` --data-dir ${facts.dataDir}`

@@ -10,7 +10,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 
-const genesis = { chainOnly: false, baseFee: 'constant', accounts: 10 } as const
+const genesis = { chainOnly: false, baseFee: 'constant', accounts: 10, daNodes: 4 } as const
 const open = (reset = false) => openDataFolder(join(root, 'devnet'), { reset, genesis })
 const writeFormat = async (text: string) => {
   await mkdir(join(root, 'devnet'), { recursive: true })

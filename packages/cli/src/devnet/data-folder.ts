@@ -17,12 +17,18 @@ export const LAUNCHER_LOG = 'launcher.log'
 const OWN_ENTRIES = ['format.json', 'endpoints.json', 'launcher.json', 'postgres', 'targets', 'tls', 'logs']
 
 /** What the genesis of a devnet was made of: a later start must say the same. */
-export type Genesis = { readonly chainOnly: boolean; readonly baseFee: 'constant' | 'eip1559'; readonly accounts: number }
+export type Genesis = {
+  readonly chainOnly: boolean
+  readonly baseFee: 'constant' | 'eip1559'
+  readonly accounts: number
+  readonly daNodes: number
+}
 
 const genesisSchema = z.object({
   chainOnly: z.boolean(),
   baseFee: z.enum(['constant', 'eip1559']),
   accounts: z.number().int().min(1),
+  daNodes: z.number().int().min(0),
 })
 const formatSchema = z.object({ format: z.number().int().min(0), genesis: genesisSchema.optional() })
 
@@ -122,9 +128,10 @@ function requireSameGenesis(path: string, made: Genesis, wanted: Genesis): void 
     made.chainOnly ? '--chain-only' : '',
     made.baseFee === 'constant' ? '' : `--base-fee ${made.baseFee}`,
     made.accounts === 10 ? '' : `--accounts ${made.accounts}`,
+    made.daNodes === 4 ? '' : `--da-nodes ${made.daNodes}`,
   ].filter((flag) => flag !== '')
   throw new ZerogError('WRONG_STATE', {
-    message: `the devnet in ${path} was made ${flags.length === 0 ? 'without --chain-only, --base-fee and --accounts' : `with ${flags.join(' ')}`}; start it the same way, or make a new one with --reset`,
+    message: `the devnet in ${path} was made ${flags.length === 0 ? 'without --chain-only, --base-fee, --accounts and --da-nodes' : `with ${flags.join(' ')}`}; start it the same way, or make a new one with --reset`,
     metadata: { path },
   })
 }

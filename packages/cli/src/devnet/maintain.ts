@@ -97,10 +97,15 @@ async function withChain<T>(
     import('@zerog/chain'),
     readGenesis(dataDir),
   ])
-  const { chainOnly = false, baseFee = 'constant', accounts = 10 } = genesis ?? {}
+  const { chainOnly = false, baseFee = 'constant', accounts = 10, daNodes = 4 } = genesis ?? {}
   const kv = await lmdbKv({ path, name: 'chain', logger: silentLogger })
   try {
-    const config = chainRpcModule.config.parse({ chainOnly, baseFee, fundedAccounts: furtherAccounts(accounts) })
+    const config = chainRpcModule.config.parse({
+      chainOnly,
+      baseFee,
+      daMembers: chainOnly ? 0 : daNodes,
+      fundedAccounts: furtherAccounts(accounts),
+    })
     const chain = { kv, chainId: BigInt(DEVNET_CHAIN_ID), config, signal }
     const done = await work(chain)
     await kv.flush()

@@ -2,7 +2,17 @@ import { ZerogError } from '@zerog/primitives'
 import type { ServiceModule } from '@zerog/runtime'
 
 /** Names of all targets, in the order in which they start. Known without loading any service. */
-export const TARGETS = ['chain-validator', 'chain-rpc', 'storage-node', 'storage-gateway', 'gateway'] as const
+export const TARGETS = [
+  'chain-validator',
+  'chain-rpc',
+  'storage-node',
+  'storage-gateway',
+  'da-node',
+  'da-retriever',
+  'da-encoder',
+  'da-disperser',
+  'gateway',
+] as const
 export type Target = (typeof TARGETS)[number]
 
 const LOADERS: Record<Target, () => Promise<ServiceModule>> = {
@@ -10,6 +20,10 @@ const LOADERS: Record<Target, () => Promise<ServiceModule>> = {
   'chain-rpc': async () => (await import('@zerog/chain')).chainRpcModule,
   'storage-node': async () => (await import('@zerog/storage')).storageNodeModule,
   'storage-gateway': async () => (await import('@zerog/storage')).storageGatewayModule,
+  'da-node': async () => (await import('@zerog/da')).daNodeModule,
+  'da-retriever': async () => (await import('@zerog/da')).daRetrieverModule,
+  'da-encoder': async () => (await import('@zerog/da')).daEncoderModule,
+  'da-disperser': async () => (await import('@zerog/da')).daDisperserModule,
   gateway: async () => (await import('@zerog/gateway')).gatewayModule,
 }
 

@@ -18,8 +18,9 @@ export const upOptionsSchema = z.strictObject({
     .optional()
     .describe('seconds between blocks; without it a block is made when there is something to put in'),
   baseFee: z.enum(['constant', 'eip1559']).default('constant').describe('constant 1 gwei, or the rule of EIP-1559'),
-  storageNodes: z.coerce.number().int().min(1).max(16).default(1).describe('storage nodes'),
-  rpcReplicas: z.coerce.number().int().min(0).max(16).default(1).describe('chain-rpc replicas'),
+  storageNodes: z.coerce.number().int().min(1).max(12).default(1).describe('storage nodes'),
+  daNodes: z.coerce.number().int().min(1).max(10).default(4).describe('members of the DA committee, chosen at the first start'),
+  rpcReplicas: z.coerce.number().int().min(0).max(12).default(1).describe('chain-rpc replicas'),
   accounts: z.coerce.number().int().min(1).max(100).default(10).describe('funded accounts of the standard mnemonic'),
 })
 
@@ -29,8 +30,9 @@ const FORMS: Readonly<Record<string, string>> = {
   portOffset: 'a whole number from 0 to 50000',
   blockTime: 'seconds from 0 to 3600',
   baseFee: 'constant or eip1559',
-  storageNodes: 'a whole number from 1 to 16',
-  rpcReplicas: 'a whole number from 0 to 16',
+  storageNodes: 'a whole number from 1 to 12',
+  daNodes: 'a whole number from 1 to 10',
+  rpcReplicas: 'a whole number from 0 to 12',
   accounts: 'a whole number from 1 to 100',
 }
 

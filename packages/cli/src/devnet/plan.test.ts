@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { planInstances, planPorts } from './plan.ts'
 import { reservePorts } from './ports.ts'
 
-const counts = { chainOnly: false, rpcReplicas: 2, storageNodes: 3 }
+const counts = { chainOnly: false, rpcReplicas: 2, storageNodes: 3, daNodes: 2 }
 
 describe('planInstances', () => {
   test('every instance has a name of its own, dependencies come first', () => {
@@ -16,6 +16,11 @@ describe('planInstances', () => {
       'storage-node-1',
       'storage-node-2',
       'storage-gateway',
+      'da-node',
+      'da-node-1',
+      'da-retriever',
+      'da-encoder',
+      'da-disperser',
       'gateway',
     ])
   })
@@ -26,12 +31,12 @@ describe('planInstances', () => {
 
 describe('ports', () => {
   test('an offset moves them all, so two devnets never meet', () => {
-    const largest = planInstances({ chainOnly: false, storageNodes: 16, rpcReplicas: 16 }).map(({ name }) => name)
+    const largest = planInstances({ chainOnly: false, storageNodes: 12, daNodes: 10, rpcReplicas: 12 }).map(({ name }) => name)
     const ports = [0, 100, 200].flatMap((portOffset) => {
-      const { gateway, grpc, admin } = planPorts(largest, { portOffset })
-      return [gateway, ...Object.values(grpc), ...Object.values(admin)]
+      const { gateway, disperser, grpc, admin } = planPorts(largest, { portOffset })
+      return [gateway, disperser, ...Object.values(grpc), ...Object.values(admin)]
     })
-    expect(ports).toHaveLength(3 * (1 + 2 * 35))
+    expect(ports).toHaveLength(3 * (1 + 2 * largest.length))
     expect(new Set(ports).size).toBe(ports.length)
   })
   test('port 0 takes free and different ones', async () => {
@@ -44,7 +49,7 @@ describe('ports', () => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as { port: number }
-    const taken = reservePorts({ gateway: port, grpc: {}, admin: {} })
+    const taken = reservePorts({ gateway: port, disperser: 0, grpc: {}, admin: {} })
     await expect(taken).rejects.toMatchObject({
       reason: 'PORT_IN_USE',
       message: expect.stringMatching(new RegExp(`port ${port}.*--port-offset`)),

@@ -8,12 +8,12 @@ export type PlannedInstance = {
   readonly name: string
 }
 
-/** The largest plan (35 instances) fits between the firsts, and all within 100, the offset that we recommend for a second devnet. */
-export const DEFAULT_PORTS = { gateway: 8545, grpcFirst: 8600, adminFirst: 8650 } as const
+/** The largest plan fits between the firsts: at most 45 instances, and all within 100, the offset that we recommend for a second devnet. */
+export const DEFAULT_PORTS = { gateway: 8545, disperser: 51_001, grpcFirst: 8600, adminFirst: 8650 } as const
 
 /** Which instances a devnet has, in the order in which they start. */
 export function planInstances(
-  options: Pick<UpOptions, 'chainOnly' | 'rpcReplicas' | 'storageNodes'>,
+  options: Pick<UpOptions, 'chainOnly' | 'rpcReplicas' | 'storageNodes' | 'daNodes'>,
 ): readonly PlannedInstance[] {
   const copies = (target: string, count: number): PlannedInstance[] =>
     Array.from({ length: count }, (_, instance) => ({
@@ -23,11 +23,15 @@ export function planInstances(
     }))
   const chain = [...copies('chain-validator', 1), ...copies('chain-rpc', options.chainOnly ? 0 : options.rpcReplicas)]
   const storage = options.chainOnly ? [] : [...copies('storage-node', options.storageNodes), ...copies('storage-gateway', 1)]
-  return [...chain, ...storage, ...copies('gateway', 1)]
+  const services = ['da-retriever', 'da-encoder', 'da-disperser']
+  const da = options.chainOnly ? [] : [...copies('da-node', options.daNodes), ...services.flatMap((target) => copies(target, 1))]
+  return [...chain, ...storage, ...da, ...copies('gateway', 1)]
 }
 
 export type PlannedPorts = {
   readonly gateway: number
+  /** 0G's interface of the disperser. */
+  readonly disperser: number
   /** By name of instance; one process has only `devnet`. */
   readonly grpc: Readonly<Record<string, number>>
   readonly admin: Readonly<Record<string, number>>
@@ -39,6 +43,7 @@ export function planPorts(names: readonly string[], options: Pick<UpOptions, 'po
   const at = (base: number, index: number): number => (free ? 0 : base + options.portOffset + index)
   return {
     gateway: options.port ?? DEFAULT_PORTS.gateway + options.portOffset,
+    disperser: free ? 0 : DEFAULT_PORTS.disperser + options.portOffset,
     grpc: Object.fromEntries(names.map((name, index) => [name, at(DEFAULT_PORTS.grpcFirst, index)])),
     admin: Object.fromEntries(names.map((name, index) => [name, at(DEFAULT_PORTS.adminFirst, index)])),
   }

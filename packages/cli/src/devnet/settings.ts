@@ -32,12 +32,21 @@ export function targetSettings(
   const grpcPort = facts.ports.grpc[instance.name]
   // Sealing on demand, the answer to a sent transaction waits for its block: clients that poll for blocks must not start too late.
   const sendWaitMs = options.blockTime === undefined ? SEND_WAIT_MS : 0
-  const chain = { chainOnly: options.chainOnly, baseFee: options.baseFee, fundedAccounts: facts.funded, sendWaitMs }
+  const chain = {
+    chainOnly: options.chainOnly,
+    baseFee: options.baseFee,
+    fundedAccounts: facts.funded,
+    daNodes: options.daNodes,
+    sendWaitMs,
+  }
   switch (instance.target) {
     case 'chain-validator':
       return { grpcPort, ...chain, blockTimeMs: Math.round((options.blockTime ?? 0) * 1000) }
     case 'chain-rpc':
       return { grpcPort, ...chain }
+    case 'da-disperser':
+      // Whoever reaches a devnet sits at the machine.
+      return { grpcPort, publicPort: facts.ports.disperser, publicUnlimited: ['127.0.0.1', '::1'] }
     case 'gateway':
       return { grpcPort: null, port: facts.ports.gateway, heightStamping: !options.chainOnly }
     default:

@@ -47,8 +47,8 @@ export async function up(context: ActionContext, options: UpOptions): Promise<Re
   }
 }
 
-function genesisOf({ chainOnly, baseFee, accounts }: UpOptions): Genesis {
-  return { chainOnly, baseFee, accounts }
+function genesisOf({ chainOnly, baseFee, accounts, daNodes }: UpOptions): Genesis {
+  return { chainOnly, baseFee, accounts, daNodes }
 }
 
 type Launched = { devnet: RunningDevnet | undefined; database: Database | undefined }
@@ -99,7 +99,8 @@ async function launch(
     postgresUrl: database?.url,
   }
   const onReady = (name: string): void => say(`${name} is ready`)
-  const endpointsNow = (running: RunningDevnet): DevnetEndpoints => describe(running, { tls, accounts })
+  const endpointsNow = (running: RunningDevnet): DevnetEndpoints =>
+    describe(running, { tls, accounts, disperserPort: options.chainOnly ? undefined : ports.disperser })
   if (options.processes) {
     const again = (): void => {
       changed()
@@ -119,7 +120,11 @@ async function launch(
 
 function describe(
   running: RunningDevnet,
-  facts: { readonly tls: DevnetEndpoints['tls']; readonly accounts: DevnetEndpoints['accounts'] },
+  facts: {
+    readonly tls: DevnetEndpoints['tls']
+    readonly accounts: DevnetEndpoints['accounts']
+    readonly disperserPort: number | undefined
+  },
 ): DevnetEndpoints {
   const { gatewayUrl = '', rpcUrl = '', wsUrl = '', nodeUrl, indexerUrl } = running.faces
   const contracts = addresses({ chainId: BigInt(DEVNET_CHAIN_ID) })
@@ -132,6 +137,9 @@ function describe(
     ...(nodeUrl === undefined || indexerUrl === undefined
       ? {}
       : { storage: { indexerUrl, nodeUrl, flow: contracts.flow, market: contracts.market } }),
+    ...(facts.disperserPort !== undefined && {
+      da: { disperser: `127.0.0.1:${facts.disperserPort}`, entrance: contracts.daEntrance },
+    }),
     accounts: facts.accounts,
     services: running.services(),
     ...(facts.tls === undefined ? {} : { tls: facts.tls }),

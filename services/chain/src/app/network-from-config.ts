@@ -1,4 +1,4 @@
-import { DEVELOPMENT_BALANCE_WEI, genesisAllocation } from '@zerog/contracts'
+import { DEVELOPMENT_BALANCE_WEI, developmentDaMembers, genesisAllocation } from '@zerog/contracts'
 import { DEVNET_BASE_FEE, SYSTEM_CONTRACTS } from '@zerog/evm'
 import { fromHex, type Hex, ZerogError } from '@zerog/primitives'
 import type { NetworkConfig } from '../config.ts'
