@@ -40,6 +40,12 @@ const networkFields = {
     .describe('blocks of an epoch: one validator set votes on them'),
   beneficiary: address.default(`0x${'00'.repeat(20)}`).describe('address that receives the tips'),
   fundedAccounts: z.array(address).max(10_000).default([]).describe('further accounts with 10,000 coins at genesis'),
+  daMembers: z
+    .int()
+    .min(0)
+    .max(16)
+    .default(0)
+    .describe('members of the development network’s DA committee, with the public keys of da-node instances 0 to n - 1'),
   storageOwner: address
     .nullable()
     .default(null)

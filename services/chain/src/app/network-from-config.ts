@@ -11,6 +11,7 @@ export function networkFromConfig(
 ): Network {
   const { chainId, development } = identity
   if (config.chainOnly && !development) throw invalid('chainOnly', 'is for the development network 31337')
+  if (config.daMembers > 0 && !development) throw invalid('daMembers', 'have public keys: for the development network 31337 only')
   const [given] = config.validatorPublicKeys
   if (given === undefined && !development) {
     throw invalid(
@@ -24,6 +25,7 @@ export function networkFromConfig(
     development,
     chainOnly: config.chainOnly,
     accounts: config.fundedAccounts.map((address) => ({ address: address as Hex, balance: DEVELOPMENT_BALANCE_WEI })),
+    ...(config.daMembers > 0 && { da: { members: developmentDaMembers(config.daMembers) } }),
     ...(config.storageOwner !== null && { storage: { owner: config.storageOwner as Hex } }),
   })
   return {
