@@ -36,7 +36,7 @@ export function targetSettings(
     chainOnly: options.chainOnly,
     baseFee: options.baseFee,
     fundedAccounts: facts.funded,
-    daNodes: options.daNodes,
+    daMembers: options.chainOnly ? 0 : options.daNodes,
     sendWaitMs,
   }
   switch (instance.target) {
