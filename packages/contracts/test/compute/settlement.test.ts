@@ -90,25 +90,20 @@ describe('a settlement', () => {
 
   it('eats pending refunds, the latest first', async () => {
     await client.must('ledger', 'retrieveFund', [[P], 'inference-v1.0'])
-    await client.must('ledger', 'depositFundFor', [user(0)], { value: og(10) })
-    // Takes the pending 10 back and adds nothing; then 4 are asked back, later 3 more.
-    await client.must('ledger', 'transferFund', [P, 'inference-v1.0', og(10)])
-    expect(await account()).toMatchObject({ balance: og(10), pendingRefund: 0n, validRefundsLength: 0n })
-    await settle([{ totalFee: og(6) }])
-    await client.must('ledger', 'retrieveFund', [[P], 'inference-v1.0'])
-    await client.must('ledger', 'transferFund', [P, 'inference-v1.0', og(1)])
+    // Takes 4 of the 10 back; then they are asked back again.
+    await client.must('ledger', 'transferFund', [P, 'inference-v1.0', og(4)])
+    expect(await account()).toMatchObject({ balance: og(10), pendingRefund: og(6) })
     client.chain.timestampSeconds += 100n
-    await client.must('ledger', 'transferFund', [P, 'inference-v1.0', og(6)])
     await client.must('ledger', 'retrieveFund', [[P], 'inference-v1.0'])
-    const { balance, pendingRefund, refunds } = await account()
-    expect(pendingRefund).toBe(balance)
-    expect(refunds.map((refund: { amount: bigint }) => refund.amount).reduce((a: bigint, b: bigint) => a + b, 0n)).toBe(balance)
-    const latest = refunds.at(-1).amount as bigint
-    await settle([{ totalFee: latest + 1n, nonce: 2n }])
-    const after = await account()
-    expect(after.refunds).toHaveLength(refunds.length - 1)
-    expect(after.pendingRefund).toBe(balance - latest - 1n)
-    expect(after.balance).toBe(after.pendingRefund)
+    const amounts = async () => (await account()).refunds.map(({ amount }: { amount: bigint }) => amount)
+    expect(await amounts()).toEqual([og(6), og(4)])
+    expect(await statusOf({ totalFee: og(3) })).toBe('SUCCESS')
+    expect(await amounts()).toEqual([og(6), og(1)])
+    expect(await statusOf({ totalFee: og(2), nonce: 2n })).toBe('SUCCESS')
+    expect(await amounts()).toEqual([og(5)])
+    expect(await account()).toMatchObject({ balance: og(5), pendingRefund: og(5), validRefundsLength: 1n })
+    expect(await statusOf({ totalFee: og(6), nonce: 3n })).toBe('PARTIAL')
+    expect(await account()).toMatchObject({ balance: 0n, pendingRefund: 0n, refunds: [] })
   })
 
   it('takes what is free before it touches a refund', async () => {
