@@ -13,8 +13,9 @@ const sameBallot = (a: Ballot, b: Ballot): boolean =>
 export function receiveProposal(current: Step, from: ValidatorIndex, block: Block, vote: Vote): void {
   const { state } = current
   const { view, kind, blockHash } = vote.ballot
-  if (kind !== 'notarize' || vote.signer !== from || blockHash !== block.hash || from !== state.config.leader(view)) return
-  if (!isOpen(state, view) || isNullified(state, view)) return
+  // Before the schedule and the vote's bytes are computed from them: neither is defined for what is no view.
+  if (kind !== 'notarize' || !isWellFormed(vote.ballot) || !isOpen(state, view) || isNullified(state, view)) return
+  if (vote.signer !== from || blockHash !== block.hash || from !== state.config.leader(view)) return
   const entry = viewState(state, view)
   if (entry.proposal === undefined) {
     // Votes are verified in bulk, but a block is only held for a leader who really signed it.

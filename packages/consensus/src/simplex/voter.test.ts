@@ -5,6 +5,7 @@ import { simulatedKey, simulatedMultisignature, simulatedSign } from '../testing
 import { createCommittee } from './committee.ts'
 import { voteMessage } from './encoding.ts'
 import { ANSWERS_PER_RETRY_MAX, RESPONSE_BLOCKS_MAX, VIEWS_AHEAD_MAX, VIEWS_BEHIND_MAX } from './limits.ts'
+import { leaderSchedule } from './schedule.ts'
 import { createVoterState, type VoterConfig } from './state.ts'
 import { type Ballot, type Block, type Certificate, type Effect, type Event, type Message, NO_BLOCK, type Vote } from './types.ts'
 import { restore, step } from './voter.ts'
@@ -389,6 +390,23 @@ describe('against liars', () => {
     it.hearCertificate(ballot('finalize', 41, 0, A))
     expect([...it.state.blocks.keys()]).toEqual([A.hash])
   })
+
+  test.each([0.5, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, 4, 5])(
+    'a proposal whose views are none is dropped before anything is computed from them: %p',
+    (odd) => {
+      // The real schedule takes whole numbers only.
+      const validators = voter().config.committee.validators
+      const schedule = leaderSchedule({ seed: new Uint8Array(32), epoch: 3n, validators, sha256: (bytes) => bytes.slice(0, 32) })
+      const it = voter({ leader: (view) => (view === 4 ? 0 : schedule(view)) })
+      const what = (view: number, parentView: number): Ballot => ({ kind: 'notarize', view, parentView, blockHash: A.hash })
+      for (const ballot of [what(odd, 0), what(4, odd)]) {
+        const from = 0
+        it.hear(from, { type: 'proposal', block: A, vote: { ballot, signer: from, signature: new Uint8Array(96) } })
+      }
+      expect(it.state.views.get(4)?.proposal).toBeUndefined()
+      expect([...it.state.blocks.keys()]).toEqual([ANCHOR.hash])
+    },
+  )
 
   test('no message whatever throws or leaves a mark beyond the open views', () => {
     const any = fc.oneof(
