@@ -159,3 +159,45 @@ export const computeWorkerConfig = z.strictObject({
   modelFetchMs: milliseconds(1000, 86_400_000, 600_000).describe('time to fetch one model from storage, ms'),
 })
 export type ComputeWorkerConfig = z.output<typeof computeWorkerConfig>
+
+/** Target `compute-router`: env ZEROG_COMPUTE_ROUTER_<FIELD>. */
+export const computeRouterConfig = z.strictObject({
+  host: z.string().default('127.0.0.1').describe('address that the HTTP face listens on'),
+  port: z.int().min(0).max(65_535).default(8565).describe('port of the HTTP face; 0 takes a free one'),
+  publicUrl: z.string().default('').describe('URL that other targets reach this router by; empty: where the HTTP face listens'),
+  privateKey: privateKey
+    .nullable()
+    .default(null)
+    .meta({ secret: true })
+    .describe('key of the account that pays providers; null: a public development key, on chain id 31337 only'),
+  adminToken: z
+    .string()
+    .min(16)
+    .max(512)
+    .nullable()
+    .default(null)
+    .meta({ secret: true })
+    .describe('token of whoever manages virtual keys; null: they cannot be managed over HTTP'),
+  developmentKey: z
+    .string()
+    .regex(/^sk-zerog-[A-Za-z0-9_-]{43}$/, 'expected sk-zerog- and 43 characters of base64url')
+    .nullable()
+    .default(null)
+    .meta({ secret: true })
+    .describe('a virtual key without limits that exists from the start, on chain id 31337 only'),
+  bodyBytesMax: z.int().min(1024).max(104_857_600).default(4_194_304).describe('largest body of a request, bytes'),
+  providerHeadMs: milliseconds(100, 3_600_000, 120_000).describe('a provider must begin its answer within this time, ms'),
+  refreshMs: milliseconds(100, 600_000, 5000).describe('how often providers are read from the chain and probed, ms'),
+  keyTtlMs: milliseconds(0, 600_000, 2000).describe('a change of a key at another router counts here after this time, ms'),
+  accountMinWei: wei('2000000000000000000').describe('the balance at a provider is filled up below this, wei'),
+  accountTargetWei: wei('5000000000000000000').describe('what the balance at a provider is filled up to, wei'),
+  ledgerMinWei: wei('10000000000000000000').describe('first deposit into the ledger, wei; the contract wants 3 0G'),
+  fundingMs: milliseconds(100, 3_600_000, 30_000).describe('how often balances at providers are looked at, ms'),
+  privateProviders: z
+    .boolean()
+    .default(false)
+    .describe('ask providers at loopback and private addresses; always so on chain id 31337'),
+  maxFeePerGasWei: wei('100000000000').describe('highest price of gas, wei'),
+  maxPriorityFeePerGasWei: wei('1000000000').describe('tip per gas, wei'),
+})
+export type ComputeRouterConfig = z.output<typeof computeRouterConfig>

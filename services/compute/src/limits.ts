@@ -37,6 +37,12 @@ export const LIMITS = {
     pruneMs: 600_000,
     pruneBatchMax: 1000,
   },
+  router: {
+    /** Running answers and acknowledgements get this long to end when the router stops, ms. */
+    drainMs: 20_000,
+    /** Kept answers past their time are removed this often, ms. */
+    cleanMs: 60_000,
+  },
   worker: {
     /** Models of one worker. */
     modelsMax: 64,

@@ -1,6 +1,7 @@
 import { receiptDomain } from '@zerog/evidence'
 import type { Clock, Logger } from '@zerog/ports'
 import type { Hex } from '@zerog/primitives'
+import type { Price } from '../../core/broker/price.ts'
 import { acknowledgementDigest } from '../../core/receipts/acknowledgement.ts'
 import { checkAnswerReceipt, type ReceiptCheck } from '../../core/router/check-receipt.ts'
 import type { AckState, BrokerApi, ReceiptView } from './broker-api.ts'
@@ -14,6 +15,8 @@ export type AnswerFacts = {
   readonly provider: Provider
   readonly keyId: string
   readonly model: string
+  /** What the model cost when it was chosen. */
+  readonly price: Price
   readonly requestHash: Hex
   readonly feeMax: bigint
 }
@@ -81,7 +84,8 @@ export function createBooks(
   }
 
   function check(answer: AnswerFacts, receipt: Uint8Array, responseHash: Hex | 'cut'): ReceiptCheck {
-    const { service, price } = answer.provider
+    const { service } = answer.provider
+    const { price } = answer
     const expected = {
       ...options,
       signer: service.signer,
@@ -278,6 +282,7 @@ function factsOf(spend: Spend, provider: Provider, receipt?: Uint8Array): Answer
     provider,
     keyId: spend.keyId,
     model: spend.model,
+    price: provider.models.find(({ id }) => id === spend.model)?.price ?? provider.chainPrice,
     requestHash: `0x${hash}`,
     feeMax: 2n ** 128n - 1n,
   }

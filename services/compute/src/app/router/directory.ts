@@ -3,28 +3,31 @@ import type { Hex } from '@zerog/primitives'
 import type { Price } from '../../core/broker/price.ts'
 import type { Offer } from '../../core/router/choose.ts'
 import { failed, type Health, isUsable, succeeded, UNKNOWN_HEALTH } from '../../core/router/health.ts'
-import { readOffer } from '../../core/router/service-info.ts'
+import { readOffer, readPricing } from '../../core/router/service-info.ts'
 import type { ProviderHttp, ProviderService, RouterChain } from './ports.ts'
 
 export type Provider = {
   readonly service: ProviderService
   readonly url: string
+  /** Of the default model; the others have prices of their own. */
+  readonly chainPrice: Price
   health: Health
-  /** What its broker says it runs, with its context; the model on chain until it was asked. */
+  /** What its broker says it runs; the model on chain until it was asked. */
   models: readonly ModelInfo[]
-  price: Price
 }
 
 export type ModelInfo = {
   readonly id: string
   readonly contextTokens: number | undefined
+  readonly price: Price
+  /** The rest of what the broker says about it, unchecked. */
   readonly raw: Readonly<Record<string, unknown>>
 }
 
 export type Directory = {
   /** Offers of one model. */
   offers(model: string): readonly (Offer & { readonly entry: Provider })[]
-  models(): readonly (ModelInfo & { readonly provider: Hex; readonly price: Price })[]
+  models(): readonly (ModelInfo & { readonly provider: Hex })[]
   providers(): readonly Provider[]
   refresh(signal: AbortSignal): Promise<void>
   succeeded(provider: Provider, tookMs: number): void
@@ -59,7 +62,7 @@ export function createDirectory(deps: {
       })
       const text = await readText(answer.body, MODELS_BYTES_MAX)
       if (answer.status >= 500) throw new Error(`status ${answer.status}`)
-      const models = answer.status === 200 ? readModels(text) : undefined
+      const models = answer.status === 200 ? readModels(text, entry.chainPrice) : undefined
       if (models !== undefined) entry.models = models
       // A probe proves that a provider is there, not how fast it answers questions: it closes the circuit and no more.
       if (!isUsable(entry.health, clock.nowMs()) || entry.health.failures > 0) {
@@ -78,17 +81,17 @@ export function createDirectory(deps: {
     offers(model) {
       const found: (Offer & { readonly entry: Provider })[] = []
       for (const entry of providers.values()) {
-        if (!entry.models.some(({ id }) => id === model)) continue
-        const { service, price, health } = entry
+        const info = entry.models.find(({ id }) => id === model)
+        if (info === undefined) continue
+        const { service, health } = entry
+        const { price } = info
         const reExecutable = service.verifiability === 'OpML'
         found.push({ provider: service.provider, model, price, reExecutable, health, entry })
       }
       return found
     },
     models: () =>
-      [...providers.values()].flatMap(({ models, service, price }) =>
-        models.map((model) => ({ ...model, provider: service.provider, price })),
-      ),
+      [...providers.values()].flatMap(({ models, service }) => models.map((model) => ({ ...model, provider: service.provider }))),
     providers: () => [...providers.values()],
     async refresh(signal) {
       const services = await chain.services()
@@ -102,9 +105,9 @@ export function createDirectory(deps: {
         providers.set(service.provider, {
           service,
           url: offer.url,
-          price: offer.price,
+          chainPrice: offer.price,
           health: kept ? known.health : UNKNOWN_HEALTH,
-          models: kept ? known.models : [{ id: service.model, contextTokens: undefined, raw: {} }],
+          models: kept ? known.models : [{ id: service.model, contextTokens: undefined, price: offer.price, raw: {} }],
         })
       }
       for (const provider of providers.keys()) if (!seen.has(provider)) providers.delete(provider)
@@ -119,7 +122,7 @@ export function createDirectory(deps: {
   }
 }
 
-function readModels(text: string): readonly ModelInfo[] | undefined {
+function readModels(text: string, chainPrice: Price): readonly ModelInfo[] | undefined {
   try {
     const { data } = JSON.parse(text) as { data?: unknown } // checked below
     if (!Array.isArray(data)) return undefined
@@ -129,9 +132,10 @@ function readModels(text: string): readonly ModelInfo[] | undefined {
       const { id, context_length: length, context_window: window } = raw
       if (typeof id !== 'string' || id === '' || id.length > 256) return []
       const context = typeof length === 'number' ? length : window
-      return [
-        { id, contextTokens: Number.isSafeInteger(context) && (context as number) > 0 ? (context as number) : undefined, raw },
-      ]
+      const price = readPricing(raw.pricing, chainPrice)
+      const contextTokens = Number.isSafeInteger(context) && (context as number) > 0 ? (context as number) : undefined
+      // Without a readable price nobody could check what an answer costs.
+      return price === undefined ? [] : [{ id, contextTokens, price, raw }]
     })
   } catch {
     return undefined

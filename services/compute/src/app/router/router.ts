@@ -109,11 +109,11 @@ export function createRouter(deps: {
     once: (answer: Headed, facts: AnswerFacts) => Promise<void>,
   ): Promise<void> {
     let last: ProviderFailed | undefined
-    for (const [index, { entry }] of offers.entries()) {
+    for (const [index, { entry, price }] of offers.entries()) {
       if (index > 0) metrics.retried()
       try {
         const answer = await attempts.ask(entry, job.asked)
-        return await once(answer, factsOf(job, answer.answerId, entry))
+        return await once(answer, factsOf(job, { answerId: answer.answerId, provider: entry, price }))
       } catch (error) {
         if (!(error instanceof ProviderFailed)) throw error
         last = error
@@ -266,8 +266,8 @@ function createKept(memory: Memory, headers: Readonly<Record<string, string>>) {
   }
 }
 
-function factsOf({ work, hold, requestHash }: Job, answerId: string, provider: Provider): AnswerFacts {
-  return { answerId, provider, keyId: hold.key.record.id, model: work.model, requestHash, feeMax: hold.feeMax }
+function factsOf({ work, hold, requestHash }: Job, of: Pick<AnswerFacts, 'answerId' | 'provider' | 'price'>): AnswerFacts {
+  return { ...of, keyId: hold.key.record.id, model: work.model, requestHash, feeMax: hold.feeMax }
 }
 
 function answerHeaders(answer: Headed, { service }: Provider): Record<string, string> {

@@ -31,6 +31,40 @@ export function readOffer(service: {
   }
 }
 
+/**
+ * The price of one model out of a broker's list; the price on chain where the list names none. undefined: it cannot be read, so nobody
+ * could check what an answer costs.
+ */
+export function readPricing(pricing: unknown, chainPrice: Price): Price | undefined {
+  if (!isObject(pricing)) return chainPrice
+  const { prompt, completion, tiered_pricing: tiered, cache_token_billing: cache } = pricing
+  if (!isWei(prompt) || !isWei(completion)) return undefined
+  const tiers = Array.isArray(tiered) ? readTiers({ tiers: tiered.map(fromSnake) }) : []
+  if (tiers === undefined) return undefined
+  const divisor = isObject(cache) ? cache.divisor : undefined
+  return {
+    inputPrice: BigInt(prompt),
+    outputPrice: BigInt(completion),
+    tiers,
+    cachedDivisor: isCount(divisor) ? divisor : 1,
+  }
+}
+
+function fromSnake(tier: unknown): unknown {
+  if (!isObject(tier)) return tier
+  return {
+    maxInputTokens: tier.max_input_tokens,
+    inputMultiplier: tier.input_multiplier,
+    inputMultiplierDenominator: tier.input_multiplier_denominator,
+    outputMultiplier: tier.output_multiplier,
+    outputMultiplierDenominator: tier.output_multiplier_denominator,
+  }
+}
+
+function isWei(value: unknown): value is string {
+  return typeof value === 'string' && /^\d{1,38}$/.test(value)
+}
+
 function readUrl(text: string): string | undefined {
   try {
     const url = new URL(text)
