@@ -22,6 +22,8 @@ const FOLLOWERS = [
   'compute-auditor',
   'developer',
 ]
+const DA_WRITERS = ['gateway', 'developer', 'compute-broker', 'compute-auditor']
+const DA_READERS = ['gateway', 'da-disperser', 'developer', 'compute-broker', 'compute-auditor', 'storage-kv']
 const FILES = ['gateway', 'developer', 'compute-broker', 'compute-worker', 'compute-auditor', 'storage-kv']
 
 type Row = { readonly servedBy: readonly string[]; readonly allow: readonly string[] }
@@ -56,6 +58,21 @@ const TABLE: Readonly<Record<string, Row>> = {
   '/zerog.storage.v1.StorageNodeService/IssueReceipt': { servedBy: ['storage-node'], allow: ['storage-gateway'] },
   '/zerog.storage.v1.StorageNodeService/ListSegments': { servedBy: ['storage-node'], allow: ['storage-gateway', 'developer'] },
   '/zerog.storage.v1.StorageNodeService/GetStats': { servedBy: ['storage-node'], allow: ['storage-gateway', 'developer'] },
+  '/zerog.da.v1.RetrieverService/Retrieve': { servedBy: ['da-retriever'], allow: DA_READERS },
+  '/zerog.da.v1.RetrieverService/SampleRows': { servedBy: ['da-retriever'], allow: DA_READERS },
+  '/zerog.da.v1.RetrieverService/GetRlc': { servedBy: ['da-retriever'], allow: DA_READERS },
+  '/zerog.da.v1.NodeService/PutRows': { servedBy: ['da-node'], allow: ['da-encoder'] },
+  '/zerog.da.v1.NodeService/SignWindow': { servedBy: ['da-node'], allow: ['da-disperser'] },
+  '/zerog.da.v1.NodeService/GetRows': { servedBy: ['da-node'], allow: ['da-retriever', 'da-node', 'developer'] },
+  '/zerog.da.v1.NodeService/GetNodeRlc': { servedBy: ['da-node'], allow: ['da-retriever', 'da-node', 'developer'] },
+  '/zerog.da.v1.NodeService/GetStats': { servedBy: ['da-node'], allow: ['da-retriever', 'da-disperser', 'developer'] },
+  '/zerog.da.v1.EncoderService/DisperseBundle': { servedBy: ['da-encoder'], allow: ['da-disperser'] },
+  '/zerog.da.v1.DisperserService/Disperse': { servedBy: ['da-disperser'], allow: DA_WRITERS },
+  '/zerog.da.v1.DisperserService/WatchBlob': { servedBy: ['da-disperser'], allow: DA_WRITERS },
+  '/zerog.da.v1.DisperserService/GetBlob': { servedBy: ['da-disperser'], allow: DA_WRITERS },
+  '/zerog.da.v1.DisperserService/GetCertificate': { servedBy: ['da-disperser'], allow: DA_WRITERS },
+  '/zerog.da.v1.DisperserService/GetQuote': { servedBy: ['da-disperser'], allow: DA_WRITERS },
+  '/zerog.da.v1.DisperserService/GetCommittee': { servedBy: ['da-disperser'], allow: DA_WRITERS },
 }
 const PATHS = Object.keys(TABLE)
 /** Every identity of the house, also those of later layers, and one that nobody knows. */
