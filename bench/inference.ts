@@ -15,7 +15,8 @@ console.log(`${model.id}: ${model.parameterCount} parameters, context ${model.co
 for (const kernels of ['wasm', 'typescript'] as const) {
   for (const batch of kernels === 'wasm' ? [1, 4, 16, 32] : [1]) {
     const engine = createEngine(model, { kernels, sequencesMax: batch })
-    console.log(`${kernels}, decode, ${batch} at once: ${decodeRate(engine, batch).toFixed(0)} tokens/s`)
+    const rates = [0, 2_000].map((temperatureMilli) => decodeRate(engine, batch, temperatureMilli).toFixed(0))
+    console.log(`${kernels}, decode, ${batch} at once: greedy ${rates[0]}, sampled ${rates[1]} tokens/s`)
     engine.close()
   }
   const engine = createEngine(model, { kernels, sequencesMax: 1, stepTokensMax: 64 })
@@ -23,14 +24,14 @@ for (const kernels of ['wasm', 'typescript'] as const) {
   engine.close()
 }
 
-/** Greedy decoding to the end of the context, whatever the model says. */
-function decodeRate(engine: Engine, batch: number): number {
+/** Tokens that come out; short prompts are read for each answer. */
+function decodeRate(engine: Engine, batch: number, temperatureMilli: number): number {
   return rate(() => {
     const sequences = Array.from({ length: batch }, (_, i) =>
       engine.createSequence({
         promptTokens: [2, 20 + i, 3],
         maxTokens: 100,
-        sampling: { temperatureMilli: 2_000, topPMilli: 1_000, topK: 0 },
+        sampling: { temperatureMilli, topPMilli: 1_000, topK: 0 },
         seed: BigInt(i),
       }),
     )

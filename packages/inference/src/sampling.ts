@@ -20,12 +20,11 @@ export type Draw = { readonly seed: bigint /** Number of the token in the answer
 export function sampleToken(logits: Int32Array, sampling: Sampling, { seed, index }: Draw): number {
   if (sampling.temperatureMilli === 0) return greedyToken(logits)
   const { temperatureMilli, topPMilli, topK } = sampling
-  const order = Uint32Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b)
+  const top = logits[greedyToken(logits)] as number
+  // Distance below the best and token in one number: sorting numbers is many times faster than comparing by a function.
+  const order = Float64Array.from(logits, (logit, token) => (top - logit) * 65_536 + token).sort()
   const kept = order.subarray(0, topK === 0 ? order.length : topK)
-  const top = logits[kept[0] as number] as number
-  const weights = Array.from(kept, (token) =>
-    powerQ24(Math.floor(((top - (logits[token] as number)) * 1_000) / temperatureMilli)),
-  )
+  const weights = Array.from(kept, (key) => powerQ24(Math.floor((Math.floor(key / 65_536) * 1_000) / temperatureMilli)))
   const total = weights.reduce((a, b) => a + b)
   // total is below 2^40 and topPMilli at most 1,000: products stay below 2^50
   let count = 0
@@ -35,7 +34,7 @@ export function sampleToken(logits: Int32Array, sampling: Sampling, { seed, inde
   let cumulative = 0
   for (let i = 0; i < count; i++) {
     cumulative += weights[i] as number
-    if (cumulative > target) return kept[i] as number
+    if (cumulative > target) return (kept[i] as number) % 65_536
   }
   throw new Error('unreachable: the draw is below the mass')
 }

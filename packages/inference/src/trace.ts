@@ -51,7 +51,10 @@ function tiles(bytes: Uint8Array): Uint8Array[] {
   )
 }
 
+const HOST_IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
 function littleEndian(values: Int32Array): Uint8Array {
+  if (HOST_IS_LITTLE_ENDIAN) return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
   const bytes = new Uint8Array(4 * values.length)
   const view = new DataView(bytes.buffer)
   for (const [i, value] of values.entries()) view.setInt32(4 * i, value, true)
