@@ -26,6 +26,8 @@ const DA_WRITERS = ['gateway', 'developer', 'compute-broker', 'compute-auditor']
 const DA_READERS = ['gateway', 'da-disperser', 'developer', 'compute-broker', 'compute-auditor', 'storage-kv']
 const FILES = ['gateway', 'developer', 'compute-broker', 'compute-worker', 'compute-auditor', 'storage-kv']
 
+const MODEL_RUNNERS = ['compute-broker', 'compute-auditor', 'developer']
+
 type Row = { readonly servedBy: readonly string[]; readonly allow: readonly string[] }
 
 /**
@@ -73,6 +75,10 @@ const TABLE: Readonly<Record<string, Row>> = {
   '/zerog.da.v1.DisperserService/GetCertificate': { servedBy: ['da-disperser'], allow: DA_WRITERS },
   '/zerog.da.v1.DisperserService/GetQuote': { servedBy: ['da-disperser'], allow: DA_WRITERS },
   '/zerog.da.v1.DisperserService/GetCommittee': { servedBy: ['da-disperser'], allow: DA_WRITERS },
+  '/zerog.compute.v1.WorkerService/ListModels': { servedBy: ['compute-worker'], allow: MODEL_RUNNERS },
+  '/zerog.compute.v1.WorkerService/Generate': { servedBy: ['compute-worker'], allow: MODEL_RUNNERS },
+  '/zerog.compute.v1.WorkerService/Embed': { servedBy: ['compute-worker'], allow: MODEL_RUNNERS },
+  '/zerog.compute.v1.WorkerService/CountTokens': { servedBy: ['compute-worker'], allow: MODEL_RUNNERS },
 }
 const PATHS = Object.keys(TABLE)
 /** Every identity of the house, also those of later layers, and one that nobody knows. */

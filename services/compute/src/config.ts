@@ -37,7 +37,7 @@ const modelPrice = z.strictObject({
 /** Target `compute-broker`: env ZEROG_COMPUTE_BROKER_<FIELD>. */
 export const computeBrokerConfig = z.strictObject({
   host: z.string().default('127.0.0.1').describe('address that the HTTP face listens on'),
-  port: z.int().min(0).max(65_535).default(8555).describe('port of the HTTP face; 0 takes a free one'),
+  port: z.int().min(0).max(65_535).default(8546).describe('port of the HTTP face; 0 takes a free one'),
   publicUrl: z
     .string()
     .default('')

@@ -14,6 +14,17 @@ export const endpointsSchema = z.object({
   explorerUrl: z.string().optional(),
   storage: z.object({ indexerUrl: z.string(), nodeUrl: z.string(), flow: z.string(), market: z.string() }).optional(),
   da: z.object({ disperser: z.string(), entrance: z.string() }).optional(),
+  compute: z
+    .object({
+      openaiUrl: z.string().optional(),
+      openaiKey: z.string().optional(),
+      brokerUrl: z.string(),
+      provider: z.string(),
+      ledger: z.string(),
+      inference: z.string(),
+      fineTuning: z.string(),
+    })
+    .optional(),
   accounts: z.array(z.object({ address: z.string(), privateKey: z.string() })),
   services: z.record(z.string(), serviceSchema),
   tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }).optional(),

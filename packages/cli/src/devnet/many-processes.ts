@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Hex } from '@zerog/primitives'
 import type { ChildSpec } from './child.ts'
 import type { UpOptions } from './options.ts'
-import type { PlannedInstance, PlannedPorts } from './plan.ts'
+import { type PlannedInstance, type PlannedPorts, servesGrpc } from './plan.ts'
 import { commonSettings, peersOf, settingsToEnv, targetSettings } from './settings.ts'
 import type { RunningDevnet } from './shape.ts'
 import { createSupervisor } from './supervisor.ts'
@@ -60,7 +60,7 @@ export async function startManyProcesses(
         supervisor.children().map(({ spec, id }) => [
           spec.name,
           {
-            ...(spec.target === 'gateway' ? {} : { grpc: `127.0.0.1:${ports.grpc[spec.name]}` }),
+            ...(!servesGrpc(spec) ? {} : { grpc: `127.0.0.1:${ports.grpc[spec.name]}` }),
             admin: `127.0.0.1:${spec.admin}`,
             pid: id.pid,
           },

@@ -11,6 +11,8 @@ export const TARGETS = [
   'da-retriever',
   'da-encoder',
   'da-disperser',
+  'compute-worker',
+  'compute-broker',
   'gateway',
 ] as const
 export type Target = (typeof TARGETS)[number]
@@ -24,6 +26,8 @@ const LOADERS: Record<Target, () => Promise<ServiceModule>> = {
   'da-retriever': async () => (await import('@zerog/da')).daRetrieverModule,
   'da-encoder': async () => (await import('@zerog/da')).daEncoderModule,
   'da-disperser': async () => (await import('@zerog/da')).daDisperserModule,
+  'compute-worker': async () => (await import('@zerog/compute')).computeWorkerModule,
+  'compute-broker': async () => (await import('@zerog/compute')).computeBrokerModule,
   gateway: async () => (await import('@zerog/gateway')).gatewayModule,
 }
 

@@ -25,6 +25,7 @@ export async function reservePorts(ports: PlannedPorts): Promise<PlannedPorts> {
   }
   return {
     gateway: await reserve(ports.gateway, 'the gateway'),
+    broker: await reserve(ports.broker, 'the compute broker'),
     disperser: await reserve(ports.disperser, "0G's DA interface"),
     grpc: await all(ports.grpc, 'gRPC'),
     admin: await all(ports.admin, 'health and metrics'),

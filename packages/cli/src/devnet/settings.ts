@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Hex } from '@zerog/primitives'
 import type { UpOptions } from './options.ts'
-import type { PlannedInstance, PlannedPorts } from './plan.ts'
+import { type PlannedInstance, type PlannedPorts, servesGrpc } from './plan.ts'
 
 /** Name of the network in certificates; chain id of every devnet. */
 export const DEVNET_NETWORK = 'devnet'
@@ -47,6 +47,9 @@ export function targetSettings(
     case 'da-disperser':
       // Whoever reaches a devnet sits at the machine.
       return { grpcPort, publicPort: facts.ports.disperser, publicUnlimited: ['127.0.0.1', '::1'] }
+    case 'compute-broker':
+      // Nobody waits for minutes on a devnet to see a settlement.
+      return { grpcPort: null, port: facts.ports.broker, settleAfterMs: 2000, settleIntervalMs: 250, settleRetryMs: 5000 }
     case 'gateway':
       return { grpcPort: null, port: facts.ports.gateway, heightStamping: !options.chainOnly }
     default:
@@ -58,7 +61,7 @@ export function targetSettings(
 export function peersOf(instances: readonly PlannedInstance[], ports: PlannedPorts): Readonly<Record<string, readonly string[]>> {
   const peers: Record<string, string[]> = {}
   for (const { target, name } of instances) {
-    if (target === 'gateway') continue
+    if (!servesGrpc({ target })) continue
     peers[target] ??= []
     peers[target].push(`127.0.0.1:${ports.grpc[name]}`)
   }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { addresses, DEVELOPMENT_BALANCE_WEI, DEVELOPMENT_MNEMONIC } from '@zerog/contracts'
+import { addresses, DEVELOPMENT_BALANCE_WEI, DEVELOPMENT_MNEMONIC, developmentAccounts } from '@zerog/contracts'
 import { ZerogError } from '@zerog/primitives'
 import { EXIT } from '../exit-codes.ts'
 import type { Result } from '../output/output.ts'
@@ -17,7 +17,7 @@ import { logToFile } from './log-file.ts'
 import { startManyProcesses } from './many-processes.ts'
 import { startOneProcess } from './one-process.ts'
 import type { UpOptions } from './options.ts'
-import { planInstances, planPorts } from './plan.ts'
+import { type PlannedPorts, planInstances, planPorts, servesGrpc } from './plan.ts'
 import { reservePorts } from './ports.ts'
 import { processIdOf } from './process-id.ts'
 import { DEVNET_CHAIN_ID } from './settings.ts'
@@ -67,7 +67,7 @@ async function launch(
   const planned = planPorts(names, options)
   // In one process each target still has its own gRPC port, for tools.
   const grpc = planPorts(
-    instances.filter(({ target }) => target !== 'gateway').map(({ name }) => name),
+    instances.filter(servesGrpc).map(({ name }) => name),
     options,
   ).grpc
   const ports = await reservePorts({ ...planned, grpc })
@@ -100,7 +100,7 @@ async function launch(
   }
   const onReady = (name: string): void => say(`${name} is ready`)
   const endpointsNow = (running: RunningDevnet): DevnetEndpoints =>
-    describe(running, { tls, accounts, disperserPort: options.chainOnly ? undefined : ports.disperser })
+    describe(running, { tls, accounts, layers: options.chainOnly ? undefined : ports })
   if (options.processes) {
     const again = (): void => {
       changed()
@@ -123,7 +123,8 @@ function describe(
   facts: {
     readonly tls: DevnetEndpoints['tls']
     readonly accounts: DevnetEndpoints['accounts']
-    readonly disperserPort: number | undefined
+    /** undefined: the chain alone. */
+    readonly layers: Pick<PlannedPorts, 'broker' | 'disperser'> | undefined
   },
 ): DevnetEndpoints {
   const { gatewayUrl = '', rpcUrl = '', wsUrl = '', nodeUrl, indexerUrl } = running.faces
@@ -137,8 +138,16 @@ function describe(
     ...(nodeUrl === undefined || indexerUrl === undefined
       ? {}
       : { storage: { indexerUrl, nodeUrl, flow: contracts.flow, market: contracts.market } }),
-    ...(facts.disperserPort !== undefined && {
-      da: { disperser: `127.0.0.1:${facts.disperserPort}`, entrance: contracts.daEntrance },
+    ...(facts.layers !== undefined && {
+      da: { disperser: `127.0.0.1:${facts.layers.disperser}`, entrance: contracts.daEntrance },
+      compute: {
+        brokerUrl: `http://127.0.0.1:${facts.layers.broker}`,
+        // The broker is the last of the development accounts.
+        provider: developmentAccounts().at(-1)?.address ?? '',
+        ledger: contracts.ledgerManager,
+        inference: contracts.inferenceServing,
+        fineTuning: contracts.fineTuningServing,
+      },
     }),
     accounts: facts.accounts,
     services: running.services(),

@@ -1,4 +1,4 @@
-import type { Rpc } from '@zerog/ports'
+import type { Endpoint, Rpc, RpcMethod } from '@zerog/ports'
 import type { ZerogError } from '@zerog/primitives'
 import {
   EngineKind,
@@ -76,28 +76,26 @@ export function mockWorkerModule(behaviour: MockBehaviour) {
 
 const ALLOW = ['compute-broker', 'developer']
 
+type Methods = typeof WorkerServiceDefinition.methods
+
 function serve(rpc: Rpc, behaviour: MockBehaviour): void {
   const { methods } = WorkerServiceDefinition
+  const endpoint = <M extends RpcMethod>(method: M, handle: Endpoint<M>['handle']): Endpoint<M> => ({
+    method,
+    allow: ALLOW,
+    handle,
+  })
   rpc.serve(WorkerServiceDefinition, {
-    listModels: { method: methods.listModels, allow: ALLOW, handle: async () => ({ models: behaviour.models }) },
-    countTokens: {
-      method: methods.countTokens,
-      allow: ALLOW,
-      handle: async (request: GenerateRequest) => ({ tokenCount: wordsOf(promptOf(request)).length, contextTokens: 4096 }),
-    },
-    embed: {
-      method: methods.embed,
-      allow: ALLOW,
-      handle: async ({ inputs }: { inputs: string[] }) => ({
-        embeddings: inputs.map((text) => ({ values: [text.length, 0.5] })),
-        usage: usage(inputs.flatMap(wordsOf).length, 0),
-      }),
-    },
-    generate: {
-      method: methods.generate,
-      allow: ALLOW,
-      handle: (request: GenerateRequest, { signal }: { signal: AbortSignal }) => generate(request, behaviour, signal),
-    },
+    listModels: endpoint<Methods['listModels']>(methods.listModels, async () => ({ models: behaviour.models })),
+    countTokens: endpoint<Methods['countTokens']>(methods.countTokens, async (request) => ({
+      tokenCount: wordsOf(promptOf(request)).length,
+      contextTokens: 4096,
+    })),
+    embed: endpoint<Methods['embed']>(methods.embed, async ({ inputs }) => ({
+      embeddings: inputs.map((text) => ({ values: [text.length, 0.5] })),
+      usage: usage(inputs.flatMap(wordsOf).length, 0),
+    })),
+    generate: endpoint<Methods['generate']>(methods.generate, (request, { signal }) => generate(request, behaviour, signal)),
   })
 }
 
