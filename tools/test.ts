@@ -44,7 +44,8 @@ function slowest(report: JestReport): string {
 
 const started = Date.now()
 // Once, before several suites want the same server; a suite that misses its server says so itself.
-spawnSync(process.execPath, [join(root, 'tools/servers.ts')], { cwd: root, stdio: 'inherit' })
+for (const tool of ['tools/servers.ts', 'tools/helm.ts'])
+  spawnSync(process.execPath, [join(root, tool)], { cwd: root, stdio: 'inherit' })
 
 const cache = join(root, '.zerog', 'cache')
 mkdirSync(cache, { recursive: true })

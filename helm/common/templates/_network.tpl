@@ -1,0 +1,128 @@
+{{/*
+Nothing may be reached but what the code calls: gRPC from the targets on the allow-lists of this one, the admin port from the monitoring
+namespace, public ports from where they are published; out to those it calls, its servers and DNS.
+*/}}
+{{- define "zerog.networkPolicy" -}}
+{{- $root := .root -}}
+{{- $global := $root.Values.global -}}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ include "zerog.fullname" . }}
+  labels:
+    {{- include "zerog.labels" . | nindent 4 }}
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "zerog.selectorLabels" . | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    {{- $callers := list -}}
+    {{- range $name := .spec.calledBy -}}
+    {{- if index $global.topology $name -}}{{- $callers = append $callers $name -}}{{- end -}}
+    {{- end }}
+    {{- with $callers }}
+    - from:
+        {{- range $name := . }}
+        - podSelector:
+            matchLabels:
+              {{- include "zerog.selectorLabels" (dict "root" $root "target" $name) | nindent 14 }}
+        {{- end }}
+      ports:
+        - {protocol: TCP, port: 9100}
+    {{- end }}
+    - from:
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: {{ $global.monitoring.namespace }}
+      ports:
+        - {protocol: TCP, port: 9200}
+    {{- if .spec.ports }}
+    - ports:
+        {{- range $name, $port := .spec.ports }}
+        - {protocol: TCP, port: {{ int $port }}}
+        {{- end }}
+    {{- end }}
+  egress:
+    - to:
+        - namespaceSelector:
+            matchLabels:
+              kubernetes.io/metadata.name: kube-system
+          podSelector:
+            matchLabels:
+              k8s-app: kube-dns
+      ports:
+        - {protocol: UDP, port: 53}
+        - {protocol: TCP, port: 53}
+    {{- $callees := list -}}
+    {{- range $name := .spec.calls -}}
+    {{- if index $global.topology $name -}}{{- $callees = append $callees $name -}}{{- end -}}
+    {{- end }}
+    {{- with $callees }}
+    - to:
+        {{- range $name := . }}
+        - podSelector:
+            matchLabels:
+              {{- include "zerog.selectorLabels" (dict "root" $root "target" $name) | nindent 14 }}
+        {{- end }}
+      ports:
+        - {protocol: TCP, port: 9100}
+    {{- end }}
+    {{- range $name := list "postgres" "nats" "redis" }}
+    {{- if has $name $.spec.needs }}
+    {{- $server := index $global $name }}
+    - to:
+        {{- tpl (toYaml $server.to) $root | nindent 8 }}
+      ports:
+        - {protocol: TCP, port: {{ int $server.port }}}
+    {{- end }}
+    {{- end }}
+    {{- with $.spec.egress }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
+
+{{- define "zerog.serviceMonitor" -}}
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata:
+  name: {{ include "zerog.fullname" . }}
+  labels:
+    {{- include "zerog.labels" . | nindent 4 }}
+spec:
+  selector:
+    matchLabels:
+      {{- include "zerog.selectorLabels" . | nindent 6 }}
+  endpoints:
+    - port: admin
+      path: /metrics
+      interval: {{ .root.Values.global.monitoring.interval }}
+{{- end }}
+
+{{/* Certificates by cert-manager: one secret per target with its identity as URI. */}}
+{{- define "zerog.certificate" -}}
+{{- $global := .root.Values.global -}}
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  name: {{ include "zerog.fullname" . }}
+  labels:
+    {{- include "zerog.labels" . | nindent 4 }}
+spec:
+  secretName: {{ include "zerog.fullname" . }}-tls
+  duration: 2160h
+  renewBefore: 720h
+  privateKey:
+    algorithm: ECDSA
+    size: 256
+    rotationPolicy: Always
+  usages: [digital signature, server auth, client auth]
+  uris:
+    - {{ printf "spiffe://%s/%s" $global.network .target }}
+  dnsNames:
+    - {{ include "zerog.fullname" . }}-headless
+    - {{ printf "*.%s-headless" (include "zerog.fullname" .) | quote }}
+  issuerRef:
+    name: {{ $global.tls.issuerName }}
+    kind: {{ $global.tls.issuerKind }}
+{{- end }}

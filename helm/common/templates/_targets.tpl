@@ -1,0 +1,38 @@
+{{/* All objects of all targets of a chart: values `targets.<name>`, over the defaults of this file. */}}
+{{- define "zerog.targetDefaults" -}}
+kind: Deployment
+replicas: 1
+calls: []
+calledBy: []
+needs: []
+config: {}
+ports: {}
+secretFiles: {}
+egress: []
+autoscaling: {enabled: false}
+preStopSeconds: 5
+startupFailureThreshold: 90
+# Longer than preStop, drain (20 s) and stop (10 s) together.
+terminationGracePeriodSeconds: 45
+{{- end }}
+
+{{- define "zerog.targets" -}}
+{{- $root := . -}}
+{{- include "zerog.refuseDevelopment" . -}}
+{{- range $target, $values := .Values.targets }}
+{{- if ne (toString $values.enabled) "false" }}
+{{- $spec := mergeOverwrite (include "zerog.targetDefaults" $root | fromYaml) (deepCopy $values) }}
+{{- $context := dict "root" $root "target" $target "spec" $spec }}
+{{- $parts := list "zerog.serviceAccount" "zerog.configMap" "zerog.headlessService" "zerog.workload" "zerog.networkPolicy" }}
+{{- if $spec.ports }}{{ $parts = append $parts "zerog.faceService" }}{{ end }}
+{{- if or (gt (int $spec.replicas) 1) $spec.autoscaling.enabled }}{{ $parts = append $parts "zerog.podDisruptionBudget" }}{{ end }}
+{{- if $spec.autoscaling.enabled }}{{ $parts = append $parts "zerog.horizontalPodAutoscaler" }}{{ end }}
+{{- if $root.Values.global.monitoring.serviceMonitors }}{{ $parts = append $parts "zerog.serviceMonitor" }}{{ end }}
+{{- if eq $root.Values.global.tls.mode "cert-manager" }}{{ $parts = append $parts "zerog.certificate" }}{{ end }}
+{{- range $part := $parts }}
+---
+{{ include $part $context }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,223 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { parse } from 'yaml'
+import { type Charts, findHelm, LAYERS, type Manifest, OWN_NETWORK, openCharts, PRESETS, renderPreset } from './helm.ts'
+import { createValidator } from './schema.ts'
+
+const fixtures = process.env.ZEROG_FIXTURES ?? join(import.meta.dirname, '../../../shared/fixtures')
+const swagger = join(fixtures, 'kubernetes/swagger-v1.35.json')
+const helm = findHelm()
+const withHelm = helm === undefined ? describe.skip : describe
+if (helm === undefined) process.stderr.write('charts: helm is missing; node tools/helm.ts installs it where Go is\n')
+
+const WORKLOADS = ['Deployment', 'StatefulSet']
+const podOf = (manifest: Manifest) => manifest.spec.template
+const ofKind = (manifests: readonly Manifest[], ...kinds: readonly string[]) =>
+  manifests.filter(({ kind }) => kinds.includes(kind))
+const named = (manifests: readonly Manifest[], kind: string, name: string) =>
+  manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name) as Manifest
+
+withHelm('charts, rendered by helm', () => {
+  let charts: Charts
+  const rendered: Record<string, Manifest[]> = {}
+  beforeAll(() => {
+    charts = openCharts(helm as string)
+    for (const preset of Object.keys(PRESETS)) rendered[preset] = renderPreset(charts, preset)
+  })
+  afterAll(() => charts.close())
+  const all = (): Manifest[] => Object.values(rendered).flat()
+
+  test.each(Object.keys(PRESETS))('preset %s passes helm lint', (preset) => {
+    const args = (PRESETS[preset] ?? []).map((arg) => (arg.startsWith('values-') ? join(charts.folder, 'zerog', arg) : arg))
+    expect(charts.lint('zerog', ...args)).toContain('0 chart(s) failed')
+  })
+
+  test.each(LAYERS)('the chart of the %s layer can be installed alone', (layer) => {
+    const own = ['--set', 'global.chainId=4242', '--set-string', 'global.owner=0x1111111111111111111111111111111111111111']
+    const servers = ['postgres', 'nats', 'redis'].flatMap((name) => ['--set', `global.${name}.existingSecret=${name}`])
+    const key = layer === 'chain' ? ['--set', 'targets.chain-validator.secretFiles.validatorKey.name=key'] : []
+    const manifests = charts.template(layer, ...own, ...servers, ...key)
+    expect(ofKind(manifests, ...WORKLOADS).length).toBeGreaterThan(0)
+    expect(new Set(manifests.map(({ metadata }) => metadata.labels['app.kubernetes.io/component']))).toEqual(new Set([layer]))
+  })
+
+  const withSwagger = existsSync(swagger) ? describe : describe.skip
+  if (!existsSync(swagger) && process.env.ZEROG_REQUIRE_FIXTURES === '1') throw new Error(`${swagger} is missing`)
+  withSwagger('against the API of Kubernetes 1.35, every object closed', () => {
+    let validate: ReturnType<typeof createValidator>
+    beforeAll(() => {
+      validate = createValidator(swagger)
+    })
+
+    test.each(Object.keys(PRESETS))('every manifest of preset %s is valid', (preset) => {
+      const problems = (rendered[preset] ?? []).flatMap((manifest) =>
+        validate(manifest).map((problem) => `${manifest.kind}/${manifest.metadata.name}: ${problem}`),
+      )
+      expect(problems).toEqual([])
+    })
+
+    test('a field that does not exist is found in each kind', () => {
+      const kinds = new Map(all().map((manifest) => [manifest.kind, manifest]))
+      expect(kinds.size).toBeGreaterThan(9)
+      for (const manifest of kinds.values()) {
+        expect({ kind: manifest.kind, problems: validate({ ...manifest, bogus: 1 }).length }).toEqual({
+          kind: manifest.kind,
+          problems: 1,
+        })
+        if (manifest.spec !== undefined) {
+          const planted = { ...manifest, spec: { ...manifest.spec, bogus: 1 } }
+          expect({ kind: manifest.kind, found: validate(planted).join().includes('bogus') }).toEqual({
+            kind: manifest.kind,
+            found: true,
+          })
+        }
+      }
+    })
+  })
+
+  test('pods keep the restricted profile of Pod Security', () => {
+    const pods = [
+      ...ofKind(all(), ...WORKLOADS).map((manifest) => podOf(manifest).spec),
+      ...ofKind(all(), 'Pod').map(({ spec }) => spec),
+    ]
+    expect(pods.length).toBeGreaterThan(20)
+    for (const pod of pods) {
+      expect(pod).toMatchObject({
+        automountServiceAccountToken: false,
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      })
+      expect(pod.securityContext.runAsUser).toBeGreaterThan(0)
+      for (const key of ['hostNetwork', 'hostPID', 'hostIPC']) expect(pod[key]).toBeUndefined()
+      for (const container of pod.containers) {
+        expect(container.securityContext).toMatchObject({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        })
+        expect(container.resources.requests.cpu).toBeDefined()
+        expect(container.resources.limits.memory).toBeDefined()
+        expect(container.image).not.toMatch(/:latest$|^[^:]+$/)
+      }
+    }
+  })
+
+  test('what runs more than once survives a drained node, and is scaled by one hand only', () => {
+    for (const [preset, manifests] of Object.entries(rendered)) {
+      const scaled = ofKind(manifests, 'HorizontalPodAutoscaler').map(({ spec }) => spec.scaleTargetRef.name)
+      expect(new Set(scaled).size).toBe(scaled.length)
+      for (const workload of ofKind(manifests, ...WORKLOADS)) {
+        const { name } = workload.metadata
+        const isScaled = scaled.includes(name)
+        expect({ preset, name, replicas: workload.spec.replicas === undefined }).toEqual({ preset, name, replicas: isScaled })
+        const wanted = isScaled || workload.spec.replicas > 1
+        expect({ preset, name, budget: named(manifests, 'PodDisruptionBudget', name) !== undefined }).toEqual({
+          preset,
+          name,
+          budget: wanted,
+        })
+      }
+    }
+  })
+
+  test('services, budgets and spread constraints select the pods of their workload, and only those', () => {
+    for (const manifests of Object.values(rendered)) {
+      const workloads = ofKind(manifests, ...WORKLOADS)
+      for (const manifest of ofKind(manifests, 'Service', 'PodDisruptionBudget', 'NetworkPolicy')) {
+        const selector: Record<string, string> =
+          manifest.spec.selector?.matchLabels ?? manifest.spec.selector ?? manifest.spec.podSelector.matchLabels
+        if (selector['app.kubernetes.io/name'] === undefined) continue // the default of all pods
+        const chosen = workloads.filter((workload) =>
+          Object.entries(selector).every(([label, value]) => podOf(workload).metadata.labels[label] === value),
+        )
+        expect({ of: manifest.metadata.name, pods: chosen.length }).toEqual({ of: manifest.metadata.name, pods: 1 })
+      }
+      for (const workload of workloads) {
+        for (const constraint of podOf(workload).spec.topologySpreadConstraints ?? []) {
+          expect(podOf(workload).metadata.labels).toMatchObject(constraint.labelSelector.matchLabels)
+        }
+      }
+    }
+  })
+
+  test('a pod has more time to stop than its own steps take', () => {
+    for (const workload of ofKind(all(), ...WORKLOADS)) {
+      const { terminationGracePeriodSeconds, containers } = podOf(workload).spec
+      const sleep = containers[0].lifecycle?.preStop.sleep.seconds
+      if (sleep !== undefined) expect(terminationGracePeriodSeconds).toBeGreaterThanOrEqual(sleep + 20 + 10)
+    }
+  })
+
+  test('another setting restarts the pods that read it, and nobody else', () => {
+    const before = rendered.production as Manifest[]
+    const after = renderPreset(charts, 'production', '--set', 'storage.targets.storage-gateway.config.hedgeMs=99')
+    const changed = before.filter((manifest, index) => JSON.stringify(manifest) !== JSON.stringify(after[index]))
+    expect(changed.map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort()).toEqual([
+      'ConfigMap/zg-storage-gateway',
+      'Deployment/zg-storage-gateway',
+    ])
+  })
+
+  test.each([
+    ['chain', 'chain-rpc', false],
+    ['compute', 'compute-worker', false],
+    ['da', 'da-node', true],
+    ['storage', 'storage-node', true],
+  ])('scaling in layer %s (%s) changes objects of that layer only', (layer, target, perPod) => {
+    const sets = ['--set', `${layer}.targets.${target}.replicas=9`, '--set', `global.topology.${target}.replicas=9`]
+    const before = rendered.production as Manifest[]
+    const after = renderPreset(charts, 'production', ...sets, '--set', `global.topology.${target}.perPod=${perPod}`)
+    const changed = after.filter(
+      (manifest) => JSON.stringify(manifest) !== JSON.stringify(named(before, manifest.kind, manifest.metadata.name)),
+    )
+    const layers = new Set(changed.map(({ metadata }) => metadata.labels['app.kubernetes.io/component']))
+    // A target whose number is left to an autoscaler shows no number.
+    expect([...layers].filter((name) => name !== layer)).toEqual([])
+  })
+
+  describe('is refused', () => {
+    const refusal = (preset: string, ...more: readonly string[]): string => {
+      try {
+        renderPreset(charts, preset, ...more)
+      } catch (error) {
+        return String((error as { stderr?: string }).stderr ?? error)
+      }
+      throw new Error('it was rendered')
+    }
+    test.each([
+      ['an unknown value', ['--set', 'global.bogus=1'], /bogus/],
+      ['an unknown value of a target', ['--set', 'storage.targets.storage-node.replica=1'], /replica/],
+      ['a replica count that is text', ['--set-string', 'storage.targets.storage-node.replicas=three'], /replicas/],
+      ["the devnet's chain id", ['--set', 'global.chainId=31337'], /every installation sets its own/],
+      ["0G's chain id", ['--set', 'global.chainId=16661'], /every installation sets its own/],
+      [
+        'an account whose key is public',
+        ['--set-string', 'global.fundedAccounts={0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266}'],
+        /whose key is public/,
+      ],
+      [
+        'a network without a database',
+        ['--set', 'global.postgres.existingSecret='],
+        /global\.postgres\.existingSecret is needed/,
+      ],
+    ])('%s', (_what, args, message) => {
+      expect(refusal('production', ...args)).toMatch(message)
+    })
+    test('a network without a chain id', () => {
+      expect(refusal('small', '--set', 'global.chainId=0')).toMatch(/every installation sets its own/)
+    })
+  })
+
+  test('each target reads its own name, ports and peers out of its settings', () => {
+    for (const config of ofKind(rendered.production as Manifest[], 'ConfigMap')) {
+      const target = config.metadata.labels['app.kubernetes.io/name'] as string
+      const settings = parse(config.data['zerog.yaml'])
+      expect(settings).toMatchObject({ common: { chainId: 4242, grpcPort: 9100, adminPort: 9200 } })
+      expect(Object.keys(settings)).toEqual(['common', target])
+    }
+    const gateway = parse(named(rendered.production as Manifest[], 'ConfigMap', 'zg-storage-gateway').data['zerog.yaml'])
+    expect(gateway.common.peers['storage-node']).toHaveLength(6)
+    expect(gateway.common.peers['storage-node'][5]).toBe('zg-storage-node-5.zg-storage-node-headless:9100')
+    expect(OWN_NETWORK.length).toBeGreaterThan(0)
+  })
+})

@@ -1,0 +1,73 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { parseAllDocuments } from 'yaml'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** Where tools/helm.ts puts it when it is not on the PATH. */
+export const HELM_CACHE = join(ROOT, '.zerog/tools/helm')
+
+export type Manifest = {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }
+  readonly [field: string]: any
+}
+
+/** The program, or undefined where neither the PATH nor the cache has it. */
+export function findHelm(): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), HELM_CACHE]
+  return folders.map((folder) => join(folder, 'helm')).find(existsSync)
+}
+
+/** Charts in a temporary folder with their local dependencies built, so that the tree stays as it is. */
+export function openCharts(helm: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'zerog-charts-'))
+  cpSync(join(ROOT, 'helm'), folder, { recursive: true })
+  const run = (...args: readonly string[]): string =>
+    execFileSync(helm, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: folder } })
+  for (const chart of [...LAYERS, 'zerog']) run('dependency', 'build', join(folder, chart))
+  return {
+    folder,
+    lint: (chart: string, ...args: readonly string[]) => run('lint', '--strict', join(folder, chart), ...VERSION, ...args),
+    /** Rendered objects; throws with helm's message where it refuses. */
+    template: (chart: string, ...args: readonly string[]): Manifest[] =>
+      parseAllDocuments(run('template', 'zg', join(folder, chart), '--namespace', 'zerog', ...VERSION, ...args))
+        .map((document) => document.toJS() as Manifest | null)
+        .filter((manifest) => manifest !== null),
+    close: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}
+
+/** A helm from `go install` thinks of an old cluster unless told. */
+const VERSION = ['--kube-version', '1.35.0'] as const
+
+export type Charts = ReturnType<typeof openCharts>
+
+export const LAYERS = ['chain', 'storage', 'da', 'compute', 'gateway'] as const
+
+/** What an operator must set himself; without it a chart says what is missing. */
+export const OWN_NETWORK = [
+  '--set',
+  'global.chainId=4242',
+  '--set-string',
+  'global.owner=0x1111111111111111111111111111111111111111',
+  '--set',
+  'chain.targets.chain-validator.secretFiles.validatorKey.name=zerog-validator',
+  '--set',
+  'chain.targets.chain-validator.secretFiles.validatorKey.key=validator.bls',
+] as const
+
+export const PRESETS: Readonly<Record<string, readonly string[]>> = {
+  dev: ['-f', 'values-dev.yaml'],
+  small: ['-f', 'values-small.yaml', ...OWN_NETWORK],
+  production: ['-f', 'values-production.yaml', ...OWN_NETWORK],
+}
+
+/** Renders a preset of the umbrella. */
+export function renderPreset(charts: Charts, preset: string, ...more: readonly string[]): Manifest[] {
+  const args = (PRESETS[preset] ?? []).map((arg) => (arg.startsWith('values-') ? join(charts.folder, 'zerog', arg) : arg))
+  return charts.template('zerog', ...args, ...more)
+}
