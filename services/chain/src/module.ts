@@ -56,6 +56,7 @@ export const chainValidatorModule = defineModule({
     )
     const { backend, pool } = validator
     metrics.height(() => Number(backend.head().header.height))
+    metrics.certified(() => validator.ledger.head().payload)
     metrics.pool(pool.size)
     backend.onBlock(metrics.shown)
     const faces = serve(context, backend)
@@ -100,6 +101,7 @@ export const chainRpcModule = defineModule({
     const { backend } = replica
     const lag = (): number => Number(replica.tip().header.height - backend.head().header.height)
     metrics.height(() => Number(backend.head().header.height))
+    metrics.certified(() => replica.ledger.head().payload)
     metrics.lag(lag)
     backend.onBlock(metrics.shown)
     const faces = serve(context, backend)

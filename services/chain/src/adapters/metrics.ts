@@ -23,6 +23,18 @@ export function createChainMetrics(meter: Meter) {
     sealed: (durationMs: number): void => seal.observe(durationMs / 1000),
     height: (read: () => number): void =>
       void meter.gauge({ name: 'zerog_chain_head_height', help: 'Height of the head that this node shows.', read }),
+    certified: (read: () => { readonly epoch: bigint; readonly view: bigint }): void => {
+      meter.gauge({
+        name: 'zerog_chain_epoch',
+        help: 'Epoch whose validators certified the head.',
+        read: () => Number(read().epoch),
+      })
+      meter.gauge({
+        name: 'zerog_chain_view',
+        help: 'View of its epoch in which the head was proposed.',
+        read: () => Number(read().view),
+      })
+    },
     lag: (read: () => number): void =>
       void meter.gauge({ name: 'zerog_chain_replica_lag_blocks', help: 'Blocks verified but not shown yet.', read }),
     pool: (read: () => { readonly transactions: number; readonly bytes: number; readonly senders: number }): void => {
