@@ -26,7 +26,7 @@ export async function openEngine(entry: ModelEntry, deps: OpenDeps): Promise<Eng
         })
       }
       const { integerEngine } = await import('./integer/engine.ts')
-      return integerEngine({ ...entry, bytes: await readFile(file.path), root: fromHex(file.root, 32) }, deps)
+      return integerEngine({ ...entry, bytes: await readFile(file.path) }, deps)
     }
     case 'gguf': {
       const file = await deps.file(entry)
