@@ -120,7 +120,7 @@ export function entranceChain(committees: readonly Committee[]): EntranceChain {
         ),
       )
       calls.set(data, windows)
-      return data
+      return { data, gas: 250_000n }
     },
     filter: { addresses: [ADDRESS] },
     read: ({ topics }) => {

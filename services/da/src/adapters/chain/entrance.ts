@@ -11,7 +11,10 @@ export function daEntrance(chain: Pick<ChainClient, 'call'>, network: { readonly
   const address: Hex = addresses(network).daEntrance
   return {
     address,
-    encode: (windows) => encodeSubmitCertificates(windows).data,
+    encode(windows) {
+      const { data, gasLimit } = encodeSubmitCertificates(windows)
+      return { data, gas: gasLimit }
+    },
     filter: { addresses: [address], topics: [WINDOW_CERTIFIED] },
     read({ address: from, topics, data }) {
       if (from !== address || topics[0] !== WINDOW_CERTIFIED) return undefined

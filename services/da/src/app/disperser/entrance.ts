@@ -5,8 +5,11 @@ import type { Hex } from '@zerog/primitives'
 /** The contract that takes certificates. */
 export type Entrance = {
   readonly address: Hex
-  /** Call data of one transaction for many windows. */
-  encode(windows: readonly { readonly certificate: Certificate; readonly statements: readonly Statement[] }[]): Hex
+  /** Call data of one transaction for many windows, and gas that is enough for it. */
+  encode(windows: readonly { readonly certificate: Certificate; readonly statements: readonly Statement[] }[]): {
+    readonly data: Hex
+    readonly gas: bigint
+  }
   readonly filter: LogFilter
   /** The window that a log certifies; undefined for any other log. */
   read(log: ChainLog): { readonly epoch: bigint; readonly committee: number; readonly root: Uint8Array } | undefined

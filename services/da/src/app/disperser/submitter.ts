@@ -1,6 +1,6 @@
 import { decodeCertificate } from '@zerog/availability'
 import type { ChainClient, Clock, Logger, Random } from '@zerog/ports'
-import { fromHex, type Hex, ZerogError } from '@zerog/primitives'
+import { fromHex, ZerogError } from '@zerog/primitives'
 import {
   SUBMIT_RETRY_FIRST_MS,
   SUBMIT_RETRY_MAX_MS,
@@ -121,7 +121,8 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
       const [window] = open
       if (window === undefined) return
       const pauseMs = Math.min(SUBMIT_RETRY_FIRST_MS * 2 ** Math.min(window.attempts, 20), SUBMIT_RETRY_MAX_MS)
-      logger.warn('certificate_refused', { windowId: window.id, attempts: window.attempts, error: error.message })
+      const { message, metadata } = error
+      logger.warn('certificate_refused', { windowId: window.id, attempts: window.attempts, error: message, ...metadata })
       metrics.transactions.add(1, { outcome: 'refused' })
       await repository.postponeWindow(fence, window.id, clock.nowMs() + pauseMs)
     }
@@ -147,12 +148,14 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
     { windows, nonce, feeAtLeast }: { windows: readonly WindowRecord[]; nonce: number; feeAtLeast: bigint },
     fence: Fence,
   ): Promise<void> {
-    const data: Hex = entrance.encode(
-      windows.map(({ certificate, statements }) => ({ certificate: decodeCertificate(certificate), statements })),
-    )
-    const gas = await account.estimateGas({ to: entrance.address, data })
-    if (gas > TRANSACTION_GAS_MAX && windows.length > 1)
+    const certified = windows.map(({ certificate, statements }) => ({ certificate: decodeCertificate(certificate), statements }))
+    const { data, gas } = entrance.encode(certified)
+    if (gas > TRANSACTION_GAS_MAX && windows.length > 1) {
       return signAndSend({ windows: windows.slice(0, windows.length >> 1), nonce, feeAtLeast }, fence)
+    }
+    // Certificates were verified, so only what failed once is asked about first. (While nothing happens on a chain, its last block's
+    // time is old, and what is right now would be refused then.)
+    if (windows.some(({ attempts }) => attempts > 0)) await account.estimateGas({ to: entrance.address, data })
     const { tipPerGas } = options
     const wanted = 2n * (await account.baseFee()) + tipPerGas
     const feePerGas = wanted > feeAtLeast ? wanted : feeAtLeast
