@@ -1,3 +1,4 @@
+export { type Audit, auditAnswer, type ClaimedAnswer, type NodeRoot, nodeRoots } from './audit.ts'
 export { chatPrompt } from './chat.ts'
 export { createEngine } from './engine.ts'
 export { encodeModel, loadModel } from './format.ts'

@@ -26,8 +26,10 @@ export type TransformerKernel = {
   ): void
 }
 
-/** Integer arithmetic of the transformer in a memory of its own, which grows as the caller needs. */
+let compiled: WebAssembly.Module | undefined
+
+/** Integer arithmetic of the transformer in a memory of its own, which grows as the caller needs. Compiled once per thread. */
 export function createTransformerKernel(): TransformerKernel {
-  const binary = Uint8Array.from(atob(transformerWasm), (character) => character.charCodeAt(0))
-  return new WebAssembly.Instance(new WebAssembly.Module(binary)).exports as unknown as TransformerKernel // exactly these
+  compiled ??= new WebAssembly.Module(Uint8Array.from(atob(transformerWasm), (character) => character.charCodeAt(0)))
+  return new WebAssembly.Instance(compiled).exports as unknown as TransformerKernel // exactly these
 }

@@ -7,7 +7,8 @@ it('the checked-in kernels are what assembly/ compiles to', async () => {
     'keccak.wasm.ts',
     'sha256.wasm.ts',
     'erasure.wasm.ts',
-    'transformer.wasm.ts', 'train.wasm.ts',
+    'transformer.wasm.ts',
+    'train.wasm.ts',
     'erasure-relaxed.wasm.ts',
   ])
   expect(staleKernels(rendered)).toEqual([])
