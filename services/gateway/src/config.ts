@@ -41,6 +41,10 @@ export const gatewayConfig = z.strictObject({
     .describe('requests per second and client address, counted over all gateways; 0 is no limit'),
   trustProxy: z.boolean().default(false).describe('take the client address from X-Forwarded-For'),
   corsOrigins: z.string().default('*').describe('origins that browsers may call from, comma separated, or *'),
+  computeRouterUrl: z
+    .string()
+    .default('')
+    .describe('compute router behind /v1 (OpenAI-compatible), e.g. http://compute-router:8565; empty: no such face'),
   heightStamping: z
     .boolean()
     .default(true)

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { type DaFaces, registerDa } from './adapters/http/da/register.ts'
 import { registerJsonRpc } from './adapters/http/json-rpc.ts'
 import { listen, requireLoopback } from './adapters/http/listen.ts'
+import { registerOpenAi } from './adapters/http/openai.ts'
 import { createHttpServer } from './adapters/http/server.ts'
 import { registerStatus } from './adapters/http/status.ts'
 import { registerStorage, type StorageFaces } from './adapters/http/storage/register.ts'
@@ -39,6 +40,7 @@ export const gatewayModule = defineModule({
       meter,
       ...(storage === undefined ? {} : { storage: { jsonRpc: storage.jsonRpc, publicUrl: config.publicUrl } }),
     })
+    if (config.computeRouterUrl !== '') await registerOpenAi(app, { routerUrl: config.computeRouterUrl })
     let faces: Readonly<Record<string, string>> = {}
     const status = () =>
       gatewayStatus({

@@ -32,7 +32,13 @@ export function banner(
           ['Flow contract', endpoints.storage.flow],
         ] satisfies [string, string][])),
     ...(endpoints.da === undefined ? [] : ([['DA disperser', endpoints.da.disperser]] satisfies [string, string][])),
-    ...(endpoints.compute === undefined ? [] : ([['Compute broker', endpoints.compute.brokerUrl]] satisfies [string, string][])),
+    ...(endpoints.compute === undefined
+      ? []
+      : ([
+          ['OpenAI API', endpoints.compute.openaiUrl ?? ''],
+          ['OpenAI key', endpoints.compute.openaiKey ?? ''],
+          ['Compute broker', endpoints.compute.brokerUrl],
+        ] satisfies [string, string][])),
     ['Chain id', String(endpoints.chainId)],
   ]
   const flags = facts.dataDir.endsWith('/.zerog/devnet') ? '' : ` --data-dir ${facts.dataDir}`

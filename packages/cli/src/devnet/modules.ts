@@ -13,6 +13,7 @@ export const TARGETS = [
   'da-disperser',
   'compute-worker',
   'compute-broker',
+  'compute-router',
   'gateway',
 ] as const
 export type Target = (typeof TARGETS)[number]
@@ -28,6 +29,7 @@ const LOADERS: Record<Target, () => Promise<ServiceModule>> = {
   'da-disperser': async () => (await import('@zerog/da')).daDisperserModule,
   'compute-worker': async () => (await import('@zerog/compute')).computeWorkerModule,
   'compute-broker': async () => (await import('@zerog/compute')).computeBrokerModule,
+  'compute-router': async () => (await import('@zerog/compute')).computeRouterModule,
   gateway: async () => (await import('@zerog/gateway')).gatewayModule,
 }
 

@@ -23,6 +23,7 @@ describe('planInstances', () => {
       'da-disperser',
       'compute-worker',
       'compute-broker',
+      'compute-router',
       'gateway',
     ])
   })
@@ -35,10 +36,10 @@ describe('ports', () => {
   test('an offset moves them all, so two devnets never meet', () => {
     const largest = planInstances({ chainOnly: false, storageNodes: 12, daNodes: 10, rpcReplicas: 12 }).map(({ name }) => name)
     const ports = [0, 100, 200].flatMap((portOffset) => {
-      const { gateway, broker, disperser, grpc, admin } = planPorts(largest, { portOffset })
-      return [gateway, broker, disperser, ...Object.values(grpc), ...Object.values(admin)]
+      const { gateway, broker, router, disperser, grpc, admin } = planPorts(largest, { portOffset })
+      return [gateway, broker, router, disperser, ...Object.values(grpc), ...Object.values(admin)]
     })
-    expect(ports).toHaveLength(3 * (3 + 2 * largest.length))
+    expect(ports).toHaveLength(3 * (4 + 2 * largest.length))
     expect(new Set(ports).size).toBe(ports.length)
   })
   test('port 0 takes free and different ones', async () => {
@@ -51,7 +52,7 @@ describe('ports', () => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as { port: number }
-    const taken = reservePorts({ gateway: port, broker: 0, disperser: 0, grpc: {}, admin: {} })
+    const taken = reservePorts({ gateway: port, broker: 0, router: 0, disperser: 0, grpc: {}, admin: {} })
     await expect(taken).rejects.toMatchObject({
       reason: 'PORT_IN_USE',
       message: expect.stringMatching(new RegExp(`port ${port}.*--port-offset`)),

@@ -9,7 +9,14 @@ export type PlannedInstance = {
 }
 
 /** The largest plan fits between the firsts: at most 45 instances, and all within 100, the offset that we recommend for a second devnet. */
-export const DEFAULT_PORTS = { gateway: 8545, broker: 8546, disperser: 51_001, grpcFirst: 8600, adminFirst: 8650 } as const
+export const DEFAULT_PORTS = {
+  gateway: 8545,
+  broker: 8546,
+  router: 8547,
+  disperser: 51_001,
+  grpcFirst: 8600,
+  adminFirst: 8650,
+} as const
 
 /** Targets that serve HTTP only: nobody calls them by gRPC. */
 const HTTP_TARGETS: ReadonlySet<string> = new Set(['gateway', 'compute-router', 'compute-broker'])
@@ -29,7 +36,9 @@ export function planInstances(
   const storage = options.chainOnly ? [] : [...copies('storage-node', options.storageNodes), ...copies('storage-gateway', 1)]
   const services = ['da-retriever', 'da-encoder', 'da-disperser']
   const da = options.chainOnly ? [] : [...copies('da-node', options.daNodes), ...services.flatMap((target) => copies(target, 1))]
-  const compute = options.chainOnly ? [] : ['compute-worker', 'compute-broker'].flatMap((target) => copies(target, 1))
+  const compute = options.chainOnly
+    ? []
+    : ['compute-worker', 'compute-broker', 'compute-router'].flatMap((target) => copies(target, 1))
   return [...chain, ...storage, ...da, ...compute, ...copies('gateway', 1)]
 }
 
@@ -37,6 +46,8 @@ export type PlannedPorts = {
   readonly gateway: number
   /** 0G's provider API of the broker. */
   readonly broker: number
+  /** OpenAI's API, which clients reach through the gateway. */
+  readonly router: number
   /** 0G's interface of the disperser. */
   readonly disperser: number
   /** By name of instance; one process has only `devnet`. */
@@ -51,6 +62,7 @@ export function planPorts(names: readonly string[], options: Pick<UpOptions, 'po
   return {
     gateway: options.port ?? DEFAULT_PORTS.gateway + options.portOffset,
     broker: free ? 0 : DEFAULT_PORTS.broker + options.portOffset,
+    router: free ? 0 : DEFAULT_PORTS.router + options.portOffset,
     disperser: free ? 0 : DEFAULT_PORTS.disperser + options.portOffset,
     grpc: Object.fromEntries(names.map((name, index) => [name, at(DEFAULT_PORTS.grpcFirst, index)])),
     admin: Object.fromEntries(names.map((name, index) => [name, at(DEFAULT_PORTS.adminFirst, index)])),

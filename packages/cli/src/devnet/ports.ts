@@ -26,6 +26,7 @@ export async function reservePorts(ports: PlannedPorts): Promise<PlannedPorts> {
   return {
     gateway: await reserve(ports.gateway, 'the gateway'),
     broker: await reserve(ports.broker, 'the compute broker'),
+    router: await reserve(ports.router, 'the compute router'),
     disperser: await reserve(ports.disperser, "0G's DA interface"),
     grpc: await all(ports.grpc, 'gRPC'),
     admin: await all(ports.admin, 'health and metrics'),

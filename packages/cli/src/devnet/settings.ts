@@ -7,6 +7,10 @@ import { type PlannedInstance, type PlannedPorts, servesGrpc } from './plan.ts'
 export const DEVNET_NETWORK = 'devnet'
 export const DEVNET_CHAIN_ID = 31337
 
+/** As public as the development accounts: they open nothing but a devnet. */
+export const DEVELOPMENT_OPENAI_KEY = `sk-zerog-${'development'.padEnd(43, '0')}`
+export const DEVELOPMENT_ADMIN_TOKEN = 'zerog-devnet-administrator'
+
 /** Long enough for a block on a busy machine; a transaction with a nonce gap is held back no longer than this. */
 const SEND_WAIT_MS = 1_000
 
@@ -50,8 +54,18 @@ export function targetSettings(
     case 'compute-broker':
       // Nobody waits for minutes on a devnet to see a settlement.
       return { grpcPort: null, port: facts.ports.broker, settleAfterMs: 2000, settleIntervalMs: 250, settleRetryMs: 5000 }
-    case 'gateway':
-      return { grpcPort: null, port: facts.ports.gateway, heightStamping: !options.chainOnly }
+    case 'compute-router':
+      return {
+        grpcPort: null,
+        port: facts.ports.router,
+        developmentKey: DEVELOPMENT_OPENAI_KEY,
+        adminToken: DEVELOPMENT_ADMIN_TOKEN,
+        refreshMs: 1000,
+      }
+    case 'gateway': {
+      const computeRouterUrl = options.chainOnly ? '' : `http://127.0.0.1:${facts.ports.router}`
+      return { grpcPort: null, port: facts.ports.gateway, heightStamping: !options.chainOnly, computeRouterUrl }
+    }
     default:
       return { grpcPort }
   }

@@ -20,7 +20,7 @@ import type { UpOptions } from './options.ts'
 import { type PlannedPorts, planInstances, planPorts, servesGrpc } from './plan.ts'
 import { reservePorts } from './ports.ts'
 import { processIdOf } from './process-id.ts'
-import { DEVNET_CHAIN_ID } from './settings.ts'
+import { DEVELOPMENT_OPENAI_KEY, DEVNET_CHAIN_ID } from './settings.ts'
 import type { RunningDevnet } from './shape.ts'
 
 /**
@@ -141,6 +141,8 @@ function describe(
     ...(facts.layers !== undefined && {
       da: { disperser: `127.0.0.1:${facts.layers.disperser}`, entrance: contracts.daEntrance },
       compute: {
+        openaiUrl: `${gatewayUrl}/v1`,
+        openaiKey: DEVELOPMENT_OPENAI_KEY,
         brokerUrl: `http://127.0.0.1:${facts.layers.broker}`,
         // The broker is the last of the development accounts.
         provider: developmentAccounts().at(-1)?.address ?? '',

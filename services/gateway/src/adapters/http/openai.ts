@@ -1,0 +1,90 @@
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+/** Connections to the router that are kept. */
+const SOCKETS_MAX = 1024
+/** Below the 75 s after which the router closes idle ones. */
+const IDLE_MS = 30_000
+
+/** Belong to one connection, not to the message (RFC 9110, 7.6.1), or are ours to say. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'expect',
+])
+
+/** The OpenAI-compatible face: /v1/* goes to the compute router as it came, and its bytes come back as they come. */
+export async function registerOpenAi(app: FastifyInstance, options: { readonly routerUrl: string }): Promise<void> {
+  const base = new URL(options.routerUrl)
+  const secure = base.protocol === 'https:'
+  const agentOptions = { keepAlive: true, maxSockets: SOCKETS_MAX, timeout: IDLE_MS }
+  const agent = secure ? new HttpsAgent(agentOptions) : new Agent(agentOptions)
+  app.addHook('onClose', async () => agent.destroy())
+
+  function forward(request: FastifyRequest, reply: FastifyReply): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const target = new URL(request.url, base)
+      const outgoing = (secure ? httpsRequest : httpRequest)(target, {
+        method: request.method,
+        agent,
+        headers: { ...passed(request.headers), 'x-request-id': request.id, 'x-forwarded-for': request.ip },
+      })
+      outgoing.once('response', resolve)
+      outgoing.once('error', reject)
+      // The client went away: the router must stop producing what nobody reads.
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) outgoing.destroy()
+      })
+      if (request.body === undefined || request.body === null) outgoing.end()
+      else (request.body as IncomingMessage).pipe(outgoing) // the parser below hands the stream on
+    })
+  }
+
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+    // OPTIONS stays with the gateway's own CORS.
+    scope.route({
+      method: ['GET', 'POST', 'DELETE'],
+      url: '/v1/*',
+      handler: async (request, reply) => {
+        let answer: IncomingMessage
+        try {
+          answer = await forward(request, reply)
+        } catch {
+          return reply
+            .code(503)
+            .headers({ 'retry-after': '1' })
+            .send({
+              error: {
+                message: 'The compute router of this installation does not answer. Try again in a moment.',
+                type: 'server_error',
+                param: null,
+                code: 'router_unavailable',
+              },
+            })
+        }
+        return reply
+          .code(answer.statusCode ?? 502)
+          .headers(passed(answer.headers))
+          .send(answer)
+      },
+    })
+  })
+}
+
+function passed(headers: IncomingMessage['headers']): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(
+      (entry): entry is [string, string | string[]] => entry[1] !== undefined && !HOP_BY_HOP.has(entry[0]),
+    ),
+  )
+}
