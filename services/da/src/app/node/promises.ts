@@ -1,6 +1,6 @@
 import type { Statement } from '@zerog/availability'
 import type { Kv } from '@zerog/ports'
-import { bigintToBytes, bytesToBigint, concatBytes } from '@zerog/primitives'
+import { bigintToBytes, bytesToBigint, concatBytes, ZerogError } from '@zerog/primitives'
 import { decodeStoreKey, manifestKey } from '../../core/node/holding-key.ts'
 import { EXPIRED_REMEMBERED_SECONDS, JOB_BATCH_MAX } from '../../limits.ts'
 
@@ -26,12 +26,12 @@ export type Promises = {
 export function promises(kv: Kv): Promises {
   return {
     remember(bundles) {
-      const keys = bundles.map(noteKey).filter((key) => kv.get(PROMISED, key) === undefined)
+      const keys = bundles.map(noteKey).filter((key) => readNote(kv, PROMISED, key) === undefined)
       if (keys.length > 0) kv.write(keys.map((key) => ({ table: PROMISED, key, value: Uint8Array.of(1) })))
     },
     end(bundle, nowSeconds) {
       const expiry = bigintToBytes(bundle.expiry, 8)
-      const before = kv.get(EXPIRED, bundle.commitment)
+      const before = readNote(kv, EXPIRED, bundle.commitment)
       const latest = before !== undefined && bytesToBigint(before) > bundle.expiry ? before : expiry
       kv.write([
         { table: PROMISED, key: noteKey(bundle), value: null },
@@ -41,7 +41,7 @@ export function promises(kv: Kv): Promises {
       forgetOld(kv, nowSeconds - BigInt(EXPIRED_REMEMBERED_SECONDS))
     },
     expiredAt(commitment) {
-      const value = kv.get(EXPIRED, commitment)
+      const value = readNote(kv, EXPIRED, commitment)
       return value && bytesToBigint(value)
     },
     *all() {
@@ -51,6 +51,16 @@ export function promises(kv: Kv): Promises {
       }
     },
     flush: () => kv.flush(),
+  }
+}
+
+/** A damaged note is as good as none: it is written again. */
+function readNote(kv: Kv, table: string, key: Uint8Array): Uint8Array | undefined {
+  try {
+    return kv.get(table, key)
+  } catch (error) {
+    if (error instanceof ZerogError && error.reason === 'RECORD_CORRUPT') return undefined
+    throw error
   }
 }
 
@@ -64,7 +74,7 @@ function forgetOld(kv: Kv, beforeSeconds: bigint): void {
   kv.write(
     old.flatMap(([key]) => {
       const commitment = key.slice(8)
-      const latest = kv.get(EXPIRED, commitment)
+      const latest = readNote(kv, EXPIRED, commitment)
       const renewed = latest !== undefined && bytesToBigint(latest) >= beforeSeconds
       return [
         { table: EXPIRED_BY_TIME, key: key.slice(), value: null },
