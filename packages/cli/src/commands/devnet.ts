@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { ZerogError } from '@zerog/primitives'
 import type { Command } from 'commander'
-import { readEndpoints } from '../devnet/endpoints.ts'
+import { type DevnetEndpoints, readEndpoints } from '../devnet/endpoints.ts'
 import { parseUpOptions } from '../devnet/options.ts'
 import { EXIT } from '../exit-codes.ts'
 import { table } from '../output/output.ts'
@@ -109,6 +109,7 @@ async function demo(context: ActionContext) {
     root: REPOSITORY_ROOT,
     withStorage,
     withDa: settings.devnet?.da !== undefined,
+    daNodeProcess: separateProcess(settings.devnet, 'da-node-1'),
     signal: context.signal,
     timeoutMs: settings.timeoutMs,
     onStep: (step) => context.output.note(`${step.layer}: ${step.step} (${step.ms} ms)`),
@@ -122,6 +123,12 @@ async function demo(context: ActionContext) {
     step.detail,
   ])
   return { data: report, text: `\n${table(['layer', 'step', 'id', 'time', 'fee', 'detail'], rows)}\n\nall steps verified` }
+}
+
+/** The process of an instance where it has one of its own. */
+function separateProcess(devnet: DevnetEndpoints | undefined, name: string): number | undefined {
+  const pid = devnet?.services[name]?.pid
+  return pid === devnet?.services.gateway?.pid ? undefined : pid
 }
 
 async function status(context: ActionContext) {

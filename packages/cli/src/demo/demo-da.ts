@@ -9,8 +9,12 @@ import { packTar } from './tar.ts'
 /** Bytes of the blob: a few MiB of the repository's own sources. */
 const BLOB_BYTES_MAX = 4_000_000
 
-/** A blob is dispersed, certified, sampled and read back. */
-export async function demoDa(client: ZerogClient, limits: Limits, timed: Timed): Promise<void> {
+/** A blob is dispersed, certified, sampled and read back; where nodes are processes of their own, while one of them stands still. */
+export async function demoDa(
+  client: ZerogClient,
+  limits: Limits & { readonly daNodeProcess?: number | undefined },
+  timed: Timed,
+): Promise<void> {
   const bytes = new Uint8Array(packTar(await repositoryFiles(limits.root))).slice(0, BLOB_BYTES_MAX)
   const sha256 = `0x${createHash('sha256').update(bytes).digest('hex')}`
   let blob: DaBlob | undefined
@@ -44,8 +48,15 @@ export async function demoDa(client: ZerogClient, limits: Limits, timed: Timed):
   })
 
   await timed(async () => {
-    const back = await client.da.retrieve(id, { sha256, signal: limits.signal, timeoutMs: limits.timeoutMs })
-    mustBe(Buffer.compare(back, bytes) === 0, 'the bytes that came back differ from those that were dispersed')
-    return { layer: 'da', step: 'read it out of the nodes', id, detail: `${back.length} bytes equal` }
+    const stopped = limits.daNodeProcess
+    if (stopped !== undefined) process.kill(stopped, 'SIGSTOP')
+    try {
+      const back = await client.da.retrieve(id, { sha256, signal: limits.signal, timeoutMs: limits.timeoutMs })
+      mustBe(Buffer.compare(back, bytes) === 0, 'the bytes that came back differ from those that were dispersed')
+      const step = stopped === undefined ? 'read it out of the nodes' : 'read it while one node is stopped'
+      return { layer: 'da', step, id, detail: `${back.length} bytes equal` }
+    } finally {
+      if (stopped !== undefined) process.kill(stopped, 'SIGCONT')
+    }
   })
 }

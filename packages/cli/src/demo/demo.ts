@@ -36,6 +36,8 @@ export async function runDemo(
     readonly root: string
     readonly withStorage: boolean
     readonly withDa: boolean
+    /** A DA node that may be stopped for a while: it is a process of its own, on this machine. */
+    readonly daNodeProcess?: number | undefined
     readonly signal: AbortSignal
     readonly timeoutMs: number
     readonly onStep: (step: DemoStep) => void
