@@ -1,4 +1,4 @@
-// Trains the assistant: node packages/inference/training/train.ts --steps 8000 --seed 1 --out .zerog/training
+// Trains the assistant: node packages/inference/training/train.ts --steps 6000 --seed 1 --out .zerog/training
 // Started again with the same folder it goes on from the last checkpoint, and ends with the same bits as without the interruption.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { createTrainer, initialState } from './trainer.ts'
 
 export type TrainOptions = {
   readonly seed: number
-  /** Steps of the whole run: the learning rate falls over the last quarter. */
+  /** Steps of the whole run: the learning rate falls after a quarter of them. */
   readonly steps: number
   /** Ends earlier, as an interruption would. */
   readonly until?: number
@@ -73,9 +73,9 @@ export function train(options: TrainOptions): Checkpoint {
   return last
 }
 
-/** Rises over the first steps, stays, and falls to a twentieth over the last quarter. */
+/** Rises over the first steps, stays for a quarter of the run, and falls evenly to a twentieth. */
 function rateAt(step: number, steps: number): number {
-  const falling = Math.max(0, step - 0.75 * steps) / (0.25 * steps)
+  const falling = Math.max(0, step - 0.25 * steps) / (0.75 * steps)
   return RATE * Math.min(1, (step + 1) / WARM_STEPS) * (1 - 0.95 * falling)
 }
 
@@ -87,7 +87,7 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: '1' },
-      steps: { type: 'string', default: '8000' },
+      steps: { type: 'string', default: '6000' },
       until: { type: 'string' },
       out: { type: 'string', default: '.zerog/training' },
     },
