@@ -25,6 +25,8 @@ library Bls {
     }
 
     error PointInvalid();
+    /// A precompile would fail for want of gas, which must not be taken for a wrong signature.
+    error NotEnoughGas();
 
     uint256 private constant SHA256 = 0x02;
     uint256 private constant MODEXP = 0x05;
@@ -52,6 +54,8 @@ library Bls {
 
     uint256 private constant PAIRING_GAS = 37_700;
     uint256 private constant PAIRING_GAS_PER_PAIR = 32_600;
+    /// What `hashToG2` costs at least: two maps.
+    uint256 private constant HASH_GAS = 60_000;
     uint256 private constant G1_ADD_GAS = 375;
     uint256 private constant G2_ADD_GAS = 600;
 
@@ -113,6 +117,9 @@ library Bls {
     function verify(G2 memory signature, G1[] memory keys, G2[] memory hashes, uint256 count) internal view returns (bool) {
         uint256 pairs = count + 1;
         bytes memory input = new bytes(384 * pairs);
+        uint256 cost = PAIRING_GAS + PAIRING_GAS_PER_PAIR * pairs;
+        // A call is given at most 63 of 64 parts of what is left.
+        require(gasleft() > cost + cost / 60 + 500 * pairs, NotEnoughGas());
         bool success;
         uint256 result;
         assembly ("memory-safe") {
@@ -129,7 +136,6 @@ library Bls {
                 mcopy(add(at, 128), mload(add(hashes, offset)), 256)
             }
             // A failing precompile keeps all the gas that it was given: it gets what it costs, no more.
-            let cost := add(PAIRING_GAS, mul(PAIRING_GAS_PER_PAIR, pairs))
             success := staticcall(cost, PAIRING, add(input, 32), mload(input), 0, 32)
             result := mload(0)
         }
@@ -138,6 +144,7 @@ library Bls {
 
     /// RFC 9380, section 3: two field elements from 256 uniform bytes, both mapped, the sum. Clearing the cofactor is the precompile's.
     function hashToG2(bytes memory message) internal view returns (G2 memory hash) {
+        require(gasleft() > HASH_GAS, NotEnoughGas());
         bool success;
         assembly ("memory-safe") {
             // Scratch from the free pointer on; nothing else allocates before it is used up.

@@ -204,7 +204,7 @@ contract DASigners is Owned, IDASigners {
     /// The registration of an account; a zero key where there is none.
     function signerOf(address account) external view returns (Bls.G1 memory key, uint64 votes, bool active, string memory socket) {
         Signer storage signer = signers[account];
-        return (_key(signer), signer.votes, signer.place != 0, signer.socket);
+        return (_point(signer.key), signer.votes, signer.place != 0, signer.socket);
     }
 
     // --- 0G's views ---
@@ -327,16 +327,17 @@ contract DASigners is Owned, IDASigners {
                 mstore(at, head)
                 mcopy(add(at, 28), key, 96)
             }
-            sum = index == 0 ? _key(signer) : Bls.add(sum, _key(signer));
+            Bls.G1 memory point = _point(key);
+            sum = index == 0 ? point : Bls.add(sum, point);
         }
         require(total <= type(uint64).max, VotesTooMany());
         bytes32 root = keccak256(abi.encodePacked("zerog/da/committee/v1", uint32(count), encoded));
         return CommitteeCode.write(encoded, root, sum, uint64(total));
     }
 
-    function _key(Signer storage signer) private view returns (Bls.G1 memory) {
-        (uint256 a, uint256 b) = (uint256(signer.key[0]), uint256(signer.key[1]));
-        return Bls.G1(a >> 128, a << 128 | b >> 128, b & type(uint128).max, uint256(signer.key[2]));
+    function _point(bytes32[3] memory key) private pure returns (Bls.G1 memory) {
+        (uint256 a, uint256 b) = (uint256(key[0]), uint256(key[1]));
+        return Bls.G1(a >> 128, a << 128 | b >> 128, b & type(uint128).max, uint256(key[2]));
     }
 
     function _verify(Bls.G2 memory signature, Bls.G1 memory key, Bls.G2 memory hash) private view returns (bool) {
