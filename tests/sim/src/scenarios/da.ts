@@ -32,6 +32,7 @@ const work = inlineRowWork()
 export type Sabotage =
   | 'acknowledges_before_sync' // a member signs while its rows are in the page cache only
   | 'believes_members' // the retriever does not check rows
+  | 'never_repairs' // a member that lost rows waits for somebody to send them again
 
 type Role = 'honest' | 'gone' | 'lying' | 'withholding' | 'slow'
 
@@ -44,7 +45,6 @@ export function daScenario(sabotage?: Sabotage): Scenario {
     faults: {
       'node.crash_point': 0.01,
       'disk.slow': 0.05,
-      'disk.bit_flip': 1,
       'network.reset': 0.01,
       'network.slow': 0.02,
       'clock.skew': 1,
@@ -140,7 +140,7 @@ async function openMember(
     },
   )
   serveNode(env.rpc, node, async () => new Uint8Array(20))
-  if (options.role === 'honest') startJobs(env, node, committees)
+  if (options.role === 'honest' && options.sabotage !== 'never_repairs') startJobs(env, node, committees)
   return node
 }
 
