@@ -14,6 +14,6 @@ export const SCENARIOS: Readonly<Record<string, { readonly seeds: number; readon
     seeds: 15,
     load: async () => (await import('./scenarios/chain-validator.ts')).chainValidatorScenario(),
   },
-  da: { seeds: 60, load: async () => (await import('./scenarios/da.ts')).daScenario() },
+  da: { seeds: 40, load: async () => (await import('./scenarios/da.ts')).daScenario() },
   storage: { seeds: 150, load: async () => (await import('./scenarios/storage.ts')).storageScenario() },
 }
