@@ -1,4 +1,4 @@
-// Trains the assistant: node packages/inference/training/train.ts --steps 6000 --seed 1 --out .zerog/training
+// Trains the assistant: node packages/inference/training/train.ts --steps 4500 --seed 1 --out .zerog/training
 // Started again with the same folder it goes on from the last checkpoint, and ends with the same bits as without the interruption.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { createTrainer, initialState } from './trainer.ts'
 
 export type TrainOptions = {
   readonly seed: number
-  /** Steps of the whole run: the learning rate falls after a quarter of them. */
+  /** Steps of the whole run: the learning rate falls until then. */
   readonly steps: number
   /** Ends earlier, as an interruption would. */
   readonly until?: number
@@ -33,6 +33,7 @@ export const ASSISTANT_SHAPE: ModelShape = {
 const BATCH_TOKENS = 1_024
 const RATE = 0.0025
 const WARM_STEPS = 200
+const HOLD_STEPS = 1_500
 const DECAY = 0.02
 /** From here on activations are rounded too; their ranges were observed until here. */
 const QUANTISE_FROM = 1_500
@@ -73,9 +74,9 @@ export function train(options: TrainOptions): Checkpoint {
   return last
 }
 
-/** Rises over the first steps, stays for a quarter of the run, and falls evenly to a twentieth. */
+/** Rises over the first steps, stays until HOLD_STEPS, and falls evenly to a twentieth. */
 function rateAt(step: number, steps: number): number {
-  const falling = Math.max(0, step - 0.25 * steps) / (0.75 * steps)
+  const falling = Math.max(0, step - HOLD_STEPS) / Math.max(1, steps - HOLD_STEPS)
   return RATE * Math.min(1, (step + 1) / WARM_STEPS) * (1 - 0.95 * falling)
 }
 
@@ -87,7 +88,7 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: '1' },
-      steps: { type: 'string', default: '6000' },
+      steps: { type: 'string', default: '4500' },
       until: { type: 'string' },
       out: { type: 'string', default: '.zerog/training' },
     },
