@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { lmdbKv } from '@zerog/adapters'
+import type { Hex } from '@zerog/primitives'
 import { Prng } from '@zerog/sim'
 import { startDevnet, temporaryFolder, zerog } from '../../e2e/devnet.ts'
 import { captureAnswers, judgeAnswer, type ServedAnswers } from './served.ts'
@@ -97,7 +98,9 @@ async function fillDevnet(dataDir: string): Promise<ServedAnswers> {
   try {
     const demo = await devnet.zerog('demo', '--json')
     if (demo.code !== 0) throw new Error(`the demo failed: ${demo.err}`)
-    const root = demo.json().data.steps.at(-1).id
+    const steps: readonly { layer: string; id: Hex }[] = demo.json().data.steps
+    const root = steps.findLast(({ layer }) => layer === 'storage')?.id
+    if (root === undefined) throw new Error('the demo stored no file')
     return await captureAnswers(devnet.endpoints, root)
   } finally {
     await zerog(['down', '--data-dir', dataDir])
