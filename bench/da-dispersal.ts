@@ -139,7 +139,7 @@ async function connect() {
   }
   const { services, tls } = JSON.parse(readFileSync(path, 'utf8'))
   const secure = credentials.createSsl(readFileSync(tls.ca), readFileSync(tls.key), readFileSync(tls.cert))
-  const client = new Client(services['da-disperser'].grpc, secure, { 'grpc.ssl_target_name_override': 'da-disperser' })
+  const client = new Client(services['da-disperser'].grpc, secure)
   const { methods } = DisperserServiceDefinition
   const pathOf = (name: string) => `/zerog.da.v1.DisperserService/${name}`
   return {

@@ -31,7 +31,8 @@ export function step(state: DisperserState, event: DisperserEvent, input: Input,
 /** When `wake` is due, on the clock of `nowMs`. */
 export function nextWakeMs(state: DisperserState, rules: DisperserRules): number | undefined {
   const times = [nextFlushMs(state.packer, { idle: isIdle(state) }, rules)]
-  for (const window of state.windows.values()) times.push(window.graceUntilMs)
+  // A verification that runs ends with an event of its own.
+  for (const window of state.windows.values()) if (!window.verifying) times.push(window.graceUntilMs)
   for (const bundle of state.bundles.values()) if (!bundle.running && !bundle.queued) times.push(bundle.retryAtMs)
   return times.reduce(
     (first, time) => (time === undefined ? first : first === undefined ? time : Math.min(first, time)),
