@@ -24,7 +24,7 @@ export const CONTROL = { end: 0, system: 1, user: 2, assistant: 3 } as const
 export const BYTES_FIRST = 4
 export const MERGES_FIRST = BYTES_FIRST + 256
 /** Longest token in bytes, and so the longest merge that a file may hold. */
-export const TOKEN_BYTES_MAX = 128
+export const TOKEN_BYTES_MAX = 64
 /** Distinct chunks whose tokens are remembered. */
 const CACHE_MAX = 8_192
 
@@ -95,8 +95,8 @@ export function chunksOf(bytes: Uint8Array): Uint8Array[] {
   return chunks
 }
 
-/** A longer run is cut, so that the time to encode a text grows with its length alone. */
-const CHUNK_BYTES_MAX = 256
+/** A longer run is cut, so that the time to encode a text grows with its length alone (about 1 ms per KiB at worst). */
+const CHUNK_BYTES_MAX = TOKEN_BYTES_MAX
 
 function kindOf(byte: number): 'letter' | 'digit' | 'space' | 'other' {
   if ((byte | 32) >= 97 && (byte | 32) <= 122) return 'letter'

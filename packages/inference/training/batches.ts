@@ -74,4 +74,4 @@ export function createBatcher(corpus: Corpus, merges: Merges, { seed, tokensMax,
 export type BatcherOptions = { readonly seed: number; readonly tokensMax: number; readonly context: number }
 
 /** More than ever fit; keeps the numbers of conversations of different steps apart. */
-const CONVERSATIONS_PER_STEP_MAX = 256
+export const CONVERSATIONS_PER_STEP_MAX = 256

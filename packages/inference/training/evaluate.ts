@@ -7,6 +7,7 @@ import { chatPrompt, normaliseText } from '../src/chat.ts'
 import { createEngine } from '../src/engine.ts'
 import { loadModel } from '../src/format.ts'
 import type { Model } from '../src/types.ts'
+import { CONVERSATIONS_PER_STEP_MAX } from './batches.ts'
 import { type Corpus, conversationOf, readCorpus } from './corpus.ts'
 
 export type ScoredQuestion = { readonly question: string; readonly answers: readonly string[] }
@@ -20,14 +21,17 @@ export type Score = {
   readonly wrong: readonly { readonly question: string; readonly output: string; readonly expected: string }[]
 }
 
-/** Training questions that the retrieval searches and the overlap check reads. */
-const TRAINING_QUESTIONS = 40_000
+/** Conversations of a step that are taken for trained on: more than ever fit into one. */
+const CONVERSATIONS_PER_STEP = 40
 const ANSWER_TOKENS_MAX = 96
 
-export function evaluate(model: Model, questions: readonly ScoredQuestion[], seed: number): Score {
+/** Seed and steps of the training, to know what it read. */
+export type Run = { readonly seed: number; readonly steps: number }
+
+export function evaluate(model: Model, questions: readonly ScoredQuestion[], run: Run): Score {
   const corpus = readCorpus()
-  const training = trainingQuestions(corpus, seed)
-  const grams = new Set(training.flatMap(({ question }) => eightGrams(question)))
+  const training = trainingQuestions(corpus, run)
+  const grams = new Set(training.flatMap(({ question, answer }) => [...eightGrams(question), ...eightGrams(answer)]))
   const fresh = questions.filter(({ question }) => !eightGrams(question).some((gram) => grams.has(gram)))
   const outputs = answerAll(model, fresh)
   const retrieve = retrieval(training)
@@ -79,10 +83,12 @@ function answerAll(model: Model, questions: readonly ScoredQuestion[]): string[]
 
 type Known = { readonly question: string; readonly answer: string }
 
-function trainingQuestions(corpus: Corpus, seed: number): Known[] {
+/** What the model was trained on, and a little more. */
+function trainingQuestions(corpus: Corpus, { seed, steps }: Run): Known[] {
   const known: Known[] = []
-  for (let index = 0; known.length < TRAINING_QUESTIONS; index++) {
-    for (const { question, fact } of conversationOf(corpus, seed, index).turns) known.push({ question, answer: fact.answer })
+  for (let index = 0; index < steps * CONVERSATIONS_PER_STEP; index++) {
+    const place = Math.floor(index / CONVERSATIONS_PER_STEP) * CONVERSATIONS_PER_STEP_MAX + (index % CONVERSATIONS_PER_STEP)
+    for (const { question, fact } of conversationOf(corpus, seed, place).turns) known.push({ question, answer: fact.answer })
   }
   return known
 }
@@ -151,10 +157,14 @@ if (import.meta.main) {
       model: { type: 'string', default: 'models/zerog-assistant.zim' },
       questions: { type: 'string', default: fileURLToPath(new URL('dev-questions.txt', import.meta.url)) },
       seed: { type: 'string', default: '1' },
+      steps: { type: 'string', default: '4500' },
       wrong: { type: 'boolean', default: false },
     },
   })
-  const score = evaluate(loadModel(readFileSync(values.model)), readQuestions(values.questions), Number(values.seed))
+  const score = evaluate(loadModel(readFileSync(values.model)), readQuestions(values.questions), {
+    seed: Number(values.seed),
+    steps: Number(values.steps),
+  })
   const share = (count: number): string => `${count} of ${score.questions} (${((100 * count) / score.questions).toFixed(1)} %)`
   console.log(
     `model: ${share(score.correct)}; nearest training question: ${share(score.retrievalCorrect)}; left out, 8 words shared: ${score.shared}`,
