@@ -72,16 +72,16 @@ export const daDisperserConfig = z.strictObject({
     .describe('addresses without that limit: those that contain one of these texts, e.g. 10.1.'),
   blobBytesMax: z
     .int()
-    .min(32_505_852)
+    .min(1)
     .max(64 * 1024 * 1024 * 1024)
     .default(1024 * 1024 * 1024)
     .describe('largest blob, bytes; one that does not fit into a bundle is split'),
   bundleBytesMax: z
     .int()
-    .min(32 * 1024 * 1024)
+    .min(64 * 1024)
     .max(134_217_723)
     .default(32 * 1024 * 1024)
-    .describe('largest bundle with its list, bytes'),
+    .describe("largest bundle with its list, bytes; 0G's clients cannot send blobs that do not fit into one"),
   flushBytes: z
     .int()
     .min(1024)

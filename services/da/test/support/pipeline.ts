@@ -1,12 +1,13 @@
 import { systemClock } from '@zerog/adapters/clock/system'
 import { memoryBlobStore, memoryKv, memoryLeases, memoryLeaseTable } from '@zerog/adapters/memory'
-import type { BlobStore, Client, Rpc } from '@zerog/ports'
+import type { BlobStore, Client } from '@zerog/ports'
 import { type Blob, BlobState, DisperserServiceDefinition, RetrieverServiceDefinition } from '@zerog/proto/da'
 import { type TestContext, type TestWorld, testContext, testWorld } from '@zerog/runtime/testing'
 import { staticCommittees } from '../../src/adapters/committees/static.ts'
 import { memoryDisperserRepository } from '../../src/adapters/sql/memory-repository.ts'
 import type { DisperserRepository } from '../../src/app/disperser/repository.ts'
 import { defineDaDisperser, defineDaEncoder, defineDaNode, defineDaRetriever } from '../../src/module.ts'
+import { badMember, type Fault } from './bad-member.ts'
 import { type EntranceChain, entranceChain } from './entrance-chain.ts'
 import { type Members, membersOf } from './members.ts'
 
@@ -22,6 +23,8 @@ export type Pipeline = {
   stopNode(instance: number): Promise<void>
   startNode(instance: number): Promise<void>
   stopDisperser(): Promise<void>
+  /** Without drain: its run ends in the middle, and nothing that it started goes on. */
+  killDisperser(): Promise<void>
   startDisperser(config?: Record<string, unknown>): Promise<void>
   stopEncoder(): Promise<void>
   startEncoder(): Promise<void>
@@ -33,8 +36,8 @@ export async function pipeline(
     readonly stakes?: readonly bigint[]
     readonly config?: Record<string, unknown>
     readonly repository?: DisperserRepository
-    /** Wraps what disperser and encoder call, to let members lie or withhold. */
-    readonly rpc?: (rpc: Rpc) => Rpc
+    /** Members that do not do what they should. */
+    readonly faults?: Readonly<Record<number, Fault>>
   } = {},
 ): Promise<Pipeline> {
   const world = testWorld()
@@ -48,16 +51,15 @@ export async function pipeline(
   const nodes: (TestContext<unknown> | undefined)[] = []
   const disperserDisk: BlobStore = memoryBlobStore()
   const openCommittees = async () => committees
-  const ownRpc = (target: string) => (options.rpc === undefined ? {} : { rpc: options.rpc(world.rpcAs(target)) })
 
   async function startNode(instance: number): Promise<void> {
     const disk = disks[instance] as (typeof disks)[number] // made above
-    const context = await testContext({
-      module: defineDaNode(openCommittees),
-      world,
-      instance,
-      ports: { blobs: async () => disk.blobs, kv: async () => disk.kv },
-    })
+    const ports = { blobs: async () => disk.blobs, kv: async () => disk.kv }
+    const fault = options.faults?.[instance]
+    const context: TestContext<unknown> =
+      fault === undefined
+        ? await testContext({ module: defineDaNode(openCommittees), world, instance, ports })
+        : await testContext({ module: badMember(fault, instance, members.committee), world, instance, ports })
     await context.start()
     nodes[instance] = context
   }
@@ -78,6 +80,7 @@ export async function pipeline(
     ...options.config,
   }
   let disperser: TestContext<unknown> | undefined
+  let kill: (() => Promise<void>) | undefined
   let faces: Readonly<Record<string, string>> = {}
   async function startDisperser(override: Record<string, unknown> = {}): Promise<void> {
     const { entrance, account } = chain
@@ -92,14 +95,18 @@ export async function pipeline(
       },
     })
     disperser = context
-    faces = (await context.start()).faces ?? {}
+    const running = await context.start()
+    faces = running.faces ?? {}
+    kill = async () => {
+      await running.stop()
+      await context.close()
+    }
   }
   const retriever = await testContext({ module: defineDaRetriever(openCommittees), world })
   await retriever.start()
   for (let instance = 0; instance < count; instance++) await startNode(instance)
   await startEncoder()
   await startDisperser()
-  void ownRpc
 
   return {
     world,
@@ -116,6 +123,10 @@ export async function pipeline(
     startNode,
     async stopDisperser() {
       await disperser?.close()
+      disperser = undefined
+    },
+    async killDisperser() {
+      await kill?.()
       disperser = undefined
     },
     startDisperser,

@@ -10,7 +10,8 @@ import { createDisperser, type Disperser } from '../../app/disperser/disperser.t
 import type { Account, Entrance } from '../../app/disperser/entrance.ts'
 import type { DisperserRepository } from '../../app/disperser/repository.ts'
 import type { DaDisperserConfig } from '../../config.ts'
-import { SQL_BATCH_MAX } from '../../core/disperser/limits.ts'
+import { SQL_BATCH_MAX, ZEROG_BLOB_BYTES_MAX } from '../../core/disperser/limits.ts'
+import { partBytesMax } from '../../core/disperser/packer.ts'
 import { blstMultisignature } from '../bls.ts'
 import { keyAccount } from '../chain/account.ts'
 import { daEntrance } from '../chain/entrance.ts'
@@ -117,6 +118,8 @@ async function openFace(context: Context, disperser: Disperser, port: number) {
       await limit(address)
       return handle(request, signal)
     }
+  // A blob of theirs has one header, so it must fit into one bundle.
+  const blobBytesMax = Math.min(ZEROG_BLOB_BYTES_MAX, config.blobBytesMax, partBytesMax(config.bundleBytesMax))
   let last = 0n
   const nanoseconds = () => {
     const now = BigInt(clock.nowMs()) * 1_000_000n
@@ -128,7 +131,7 @@ async function openFace(context: Context, disperser: Disperser, port: number) {
     port,
     requestBytesMax: config.publicRequestBytesMax,
     methods: {
-      disperseBlob: limited(write, disperseBlob(disperser, { sha256, nanoseconds })),
+      disperseBlob: limited(write, disperseBlob(disperser, { blobBytesMax, sha256, nanoseconds })),
       getBlobStatus: limited(read, getBlobStatus(disperser.views)),
       retrieveBlob: limited(read, retrieveBlob(rpc)),
     },

@@ -1,9 +1,8 @@
 import { buildBundle, type Committee, type Statement } from '@zerog/availability'
 import { assert, budget, ZerogError } from '@zerog/primitives'
 import { BUNDLE_BYTES_IN_FLIGHT_MAX } from '../../core/disperser/limits.ts'
-import { partBytesMax } from '../../core/disperser/packer.ts'
 import type { BlobBytes } from './blob-bytes.ts'
-import type { BundlePart, BundleRecord, DisperserRepository } from './repository.ts'
+import type { BundleRecord, DisperserRepository } from './repository.ts'
 
 /** What the driver knows of a bundle that is under way. */
 export type LiveBundle = {
@@ -24,10 +23,10 @@ export type HeldBundle = { readonly bundle: Uint8Array; readonly blobIds: readon
 export function bundleBuilder(deps: { readonly repository: DisperserRepository; readonly bytes: BlobBytes }) {
   const room = budget({ max: BUNDLE_BYTES_IN_FLIGHT_MAX, queueMax: Number.MAX_SAFE_INTEGER })
 
-  async function build(record: BundleRecord, known: readonly BundlePart[] | undefined, signal: AbortSignal): Promise<HeldBundle> {
+  async function build(record: BundleRecord, signal: AbortSignal): Promise<HeldBundle> {
     const release = await room.take(2 * record.payloadBytes, signal)
     try {
-      const parts = known ?? (await deps.repository.bundleParts(record.id))
+      const parts = await deps.repository.bundleParts(record.id)
       const blobs = await Promise.all(
         parts.map(async ({ blobId, offset, lengthBytes, account }) => ({
           bytes: await deps.bytes.read(blobId, { offset, lengthBytes }),
@@ -44,11 +43,6 @@ export function bundleBuilder(deps: { readonly repository: DisperserRepository; 
     }
   }
 
-  return { build, hasRoom: (payloadBytes: number) => room.used() + 2 * payloadBytes <= BUNDLE_BYTES_IN_FLIGHT_MAX / 2 }
+  return { build }
 }
 export type BundleBuilder = ReturnType<typeof bundleBuilder>
-
-/** A blob of 0G's clients has one header, so it must fit into one bundle. */
-export function fitsOneBundle(sizeBytes: number, bundleBytesMax: number): boolean {
-  return sizeBytes <= partBytesMax(bundleBytesMax)
-}

@@ -135,7 +135,7 @@ export function createCoding(rules: DriverRules, run: Run, deps: DriverDeps) {
     try {
       const renewed = attempt > 0 && !refill && (await renew(bundle))
       if (renewed) stored.clear()
-      held = await deps.builder.build(bundle.record, undefined, signal)
+      held = await deps.builder.build(bundle.record, signal)
       const { payloadBytes, epoch, committee, expiry } = bundle.record
       const task = { payloadBytes, epoch, committee, expiry, done: renewed ? [] : done }
       for await (const event of deps.encoder(task, held.bundle, signal)) {
