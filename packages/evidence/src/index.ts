@@ -44,6 +44,22 @@ export {
   signSettlement,
 } from './settlement.ts'
 export { addressOfKey, recoverSigner, SIGNATURE_BYTES, signDigest } from './signature.ts'
+export { type SignerStatement, signerStatementDigest, signSignerStatement } from './signer-statement.ts'
+export {
+  type AnchorEntry,
+  anchorSlots,
+  EVIDENCE_SLOTS,
+  type ModelEntry,
+  modelSlots,
+  readAnchor,
+  readModel,
+  readSettlement,
+  readSigner,
+  type SettlementEntry,
+  type SignerEntry,
+  settlementSlots,
+  signerSlot,
+} from './slots.ts'
 export type { SumNode, SumProof } from './sum-tree.ts'
 export { tokenIdsRoot, traceRoot } from './trace.ts'
 export {

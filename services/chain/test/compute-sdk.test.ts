@@ -10,6 +10,10 @@ import { createTestChain, type TestChain } from './support/test-chain.ts'
 // sleeps a second before each transaction. Real servers on a machine that may be busy.
 jest.setTimeout(300_000)
 
+// It leaves timers behind that nobody can clear; they must not keep the process. The server's socket keeps it while tests run.
+const setTimer = globalThis.setTimeout
+globalThis.setTimeout = ((run: () => void, ms?: number) => setTimer(run, ms).unref()) as typeof setTimeout
+
 // It asks `signer instanceof Wallet` of its CommonJS ethers: an ESM wallet would silently have no fine-tuning.
 const require = createRequire(import.meta.url)
 const { ethers } = require('ethers') as typeof import('ethers')
@@ -41,6 +45,7 @@ describe('@0gfoundation/0g-compute-ts-sdk 0.9.0', () => {
     await server.close()
     await chain.stop()
     jest.restoreAllMocks()
+    globalThis.setTimeout = setTimer
     expect(server.failures).toEqual([])
   })
 

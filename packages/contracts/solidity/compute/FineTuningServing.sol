@@ -35,6 +35,14 @@ struct Deliverable {
     bool settled;
 }
 
+/// `Refund` as the clients of this service name its fields.
+struct TuningRefund {
+    uint256 index;
+    uint256 amount;
+    uint256 createdAt;
+    bool _deprecated_processed;
+}
+
 struct AccountSummary {
     address user;
     address provider;
@@ -53,7 +61,7 @@ struct AccountDetails {
     uint256 nonce;
     uint256 balance;
     uint256 pendingRefund;
-    Refund[] refunds;
+    TuningRefund[] refunds;
     string additionalInfo;
     Deliverable[] deliverables;
     uint256 validRefundsLength;
@@ -99,7 +107,7 @@ contract FineTuningServing is Serving {
     uint256 private constant MAX_BATCH_USERS = 50;
 
     uint256 public penaltyPercentage;
-    mapping(address provider => Service) private services;
+    mapping(address provider => Service) private serviceOf;
     mapping(bytes32 key => Tasks) private tasksOf;
 
     event ServiceUpdated(
@@ -265,7 +273,7 @@ contract FineTuningServing is Serving {
         address teeSignerAddress
     ) external payable {
         _register(teeSignerAddress, true);
-        Service storage service = services[msg.sender];
+        Service storage service = serviceOf[msg.sender];
         service.url = url;
         service.quota = quota;
         service.pricePerToken = pricePerToken;
@@ -276,15 +284,15 @@ contract FineTuningServing is Serving {
 
     // ---- views
 
-    function getService(address provider) external view returns (Service memory) {
+    function getService(address provider) external view returns (Service memory service) {
         _signer(provider);
-        return _service(provider);
+        service = _service(provider);
     }
 
-    function getAllServices() external view returns (Service[] memory list) {
+    function getAllServices() external view returns (Service[] memory services) {
         bytes32[] memory keys = providers.all();
-        list = new Service[](keys.length);
-        for (uint256 i = 0; i < keys.length; ++i) list[i] = _service(KeySetLib.toAddress(keys[i]));
+        services = new Service[](keys.length);
+        for (uint256 i = 0; i < keys.length; ++i) services[i] = _service(KeySetLib.toAddress(keys[i]));
     }
 
     function getAccount(address user, address provider) external view returns (AccountDetails memory) {
@@ -296,7 +304,7 @@ contract FineTuningServing is Serving {
             tasks.nonce,
             account.balance,
             account.pendingRefund,
-            account.validRefunds(),
+            _renamed(account.validRefunds()),
             account.additionalInfo,
             _deliverables(tasks),
             account.refundCount,
@@ -425,10 +433,17 @@ contract FineTuningServing is Serving {
 
     /// Provider and signer lie elsewhere, in slots of their own.
     function _service(address provider) private view returns (Service memory service) {
-        service = services[provider];
+        service = serviceOf[provider];
         service.provider = provider;
         service.teeSignerAddress = signers[provider].signer;
         service.teeSignerAcknowledged = signers[provider].acknowledged;
+    }
+
+    /// The words are the same.
+    function _renamed(Refund[] memory refunds) private pure returns (TuningRefund[] memory renamed) {
+        assembly ("memory-safe") {
+            renamed := refunds
+        }
     }
 
     function _check(bool holds, string memory reason) private pure {
@@ -452,7 +467,7 @@ contract FineTuningServing is Serving {
     }
 
     function _removeService() internal override {
-        delete services[msg.sender];
+        delete serviceOf[msg.sender];
         emit ServiceRemoved(msg.sender);
     }
 

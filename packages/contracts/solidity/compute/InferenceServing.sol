@@ -95,7 +95,7 @@ contract InferenceServing is Serving {
     uint256 private constant MAX_BATCH_USERS = 500;
 
     mapping(address user => mapping(address provider => Settlement)) private settlements;
-    mapping(address provider => Service) private services;
+    mapping(address provider => Service) private serviceOf;
 
     event ServiceUpdated(
         address indexed service,
@@ -237,7 +237,7 @@ contract InferenceServing is Serving {
     /// Price and url may change freely; anything else asks for the signer's acknowledgement anew.
     function addOrUpdateService(ServiceParams calldata params) external payable {
         require(bytes(params.additionalInfo).length <= MAX_INFO_LENGTH, AdditionalInfoTooLong());
-        Service storage service = services[msg.sender];
+        Service storage service = serviceOf[msg.sender];
         bool same = _equal(service.serviceType, params.serviceType) && _equal(service.model, params.model)
             && _equal(service.verifiability, params.verifiability) && _equal(service.additionalInfo, params.additionalInfo);
         _register(params.teeSignerAddress, same);
@@ -267,16 +267,16 @@ contract InferenceServing is Serving {
         return signers[provider].registered;
     }
 
-    function getService(address provider) external view returns (Service memory) {
+    function getService(address provider) external view returns (Service memory service) {
         _signer(provider);
-        return _service(provider);
+        service = _service(provider);
     }
 
-    function getAllServices(uint256 offset, uint256 limit) external view returns (Service[] memory list, uint256 total) {
+    function getAllServices(uint256 offset, uint256 limit) external view returns (Service[] memory services, uint256 total) {
         bytes32[] memory keys;
         (keys, total) = providers.page(offset, _checkedPage(limit));
-        list = new Service[](keys.length);
-        for (uint256 i = 0; i < keys.length; ++i) list[i] = _service(KeySetLib.toAddress(keys[i]));
+        services = new Service[](keys.length);
+        for (uint256 i = 0; i < keys.length; ++i) services[i] = _service(KeySetLib.toAddress(keys[i]));
     }
 
     function getAccount(address user, address provider) external view returns (Account memory) {
@@ -389,7 +389,7 @@ contract InferenceServing is Serving {
 
     /// Provider and signer lie elsewhere, in slots of their own.
     function _service(address provider) private view returns (Service memory service) {
-        service = services[provider];
+        service = serviceOf[provider];
         service.provider = provider;
         service.teeSignerAddress = signers[provider].signer;
         service.teeSignerAcknowledged = signers[provider].acknowledged;
@@ -413,7 +413,7 @@ contract InferenceServing is Serving {
     function _forget(address, address) internal override {}
 
     function _removeService() internal override {
-        delete services[msg.sender];
+        delete serviceOf[msg.sender];
         emit ServiceRemoved(msg.sender);
     }
 
