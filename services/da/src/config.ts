@@ -32,7 +32,6 @@ export const daRetrieverConfig = z.strictObject({
   hedgeMsMin: milliseconds(1, 10_000, 20).describe('a read never asks further nodes sooner than this, ms'),
   hedgeMsMax: milliseconds(1, 60_000, 1000).describe('a read never waits longer than this before it asks further nodes, ms'),
 })
-export type DaRetrieverConfig = z.output<typeof daRetrieverConfig>
 
 /** Target `da-encoder`: env ZEROG_DA_ENCODER_<FIELD>. */
 export const daEncoderConfig = z.strictObject({

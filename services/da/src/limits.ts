@@ -22,8 +22,6 @@ export const VERIFIERS_KEPT_MAX = 16
 export const ROW_JOBS_WAITING_MAX = 10_000
 /** Bundles that a node holds: its index takes some 500 bytes of memory for each. */
 export const HOLDINGS_MAX = 1_000_000
-/** Bundles of one window. */
-export const WINDOW_BUNDLES_MAX = 256
 /** Rows that one GetRows or SampleRows call may name. */
 export const ROWS_ASKED_MAX = 16_384
 /** Manifests that a node keeps decoded, by bytes: at most 96 KiB each. */

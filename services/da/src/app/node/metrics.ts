@@ -17,8 +17,6 @@ const CHECKS = new Set([
   'capacity',
 ])
 
-export type NodeMetrics = ReturnType<typeof nodeMetrics>
-
 export function nodeMetrics(meter: Meter) {
   const rowsStored = meter.counter({ name: 'zerog_da_rows_stored_total', help: 'Rows that became durable here.' })
   const bytesStored = meter.counter({

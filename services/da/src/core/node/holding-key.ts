@@ -82,11 +82,6 @@ export function holdingText({ commitment, epoch, committee }: Holding): string {
   return `${toHex(commitment)}/${epoch}/${committee}`
 }
 
-/** Whether two bundles differ in nothing but their expiry. */
-export function sameRows(a: Statement, b: Statement): boolean {
-  return sameContent(a, b) && a.epoch === b.epoch && a.committee === b.committee
-}
-
 /** Whether two bundles claim the same code of the same payload; what a commitment can have only one of. */
 export function sameContent(a: Statement, b: Statement): boolean {
   return (
