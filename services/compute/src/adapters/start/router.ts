@@ -92,12 +92,20 @@ export async function startRouterWith(
   observe(context, { directory, pending: () => journal.pending, unacknowledged: () => books.unacknowledged })
 
   const fund = () => fundAll(directory, funding)
-  await directory.refresh(signal).catch((error) => logger.warn('providers_not_read', { error }))
+  const known = new Set<Hex>()
+  const refresh = async () => {
+    await directory.refresh(signal)
+    // A provider that is new is paid before the first customer needs it.
+    for (const { service } of directory.providers()) {
+      if (!known.has(service.provider)) onEmpty(service.provider)
+      known.add(service.provider)
+    }
+  }
+  await refresh().catch((error) => logger.warn('providers_not_read', { error }))
   await books.resume((address) => directory.providers().find(({ service }) => service.provider === address))
-  void fund().catch((error) => logger.warn('balances_not_read', { error }))
   const clean = () => repository.cleanIdempotency({ holder: undefined, nowMs: clock.nowMs() })
   const loops = [
-    loop(context, { signal, intervalMs: config.refreshMs, failure: 'providers_not_read' }, () => directory.refresh(signal)),
+    loop(context, { signal, intervalMs: config.refreshMs, failure: 'providers_not_read' }, refresh),
     loop(context, { signal, intervalMs: config.fundingMs, failure: 'balances_not_read' }, fund),
     loop(context, { signal, intervalMs: LIMITS.router.cleanMs, failure: 'answers_not_cleaned' }, clean),
   ]

@@ -53,12 +53,12 @@ export function createAttempts(
 ): Attempts {
   const { http, sessions, directory, clock, metrics } = deps
 
-  async function send(provider: Provider, asked: Asked): Promise<ProviderAnswer> {
+  function send(provider: Provider, asked: Asked, authorization: string): Promise<ProviderAnswer> {
     return http.request({
       method: 'POST',
       url: `${provider.url}/v1/proxy/${asked.path}`,
       headers: {
-        authorization: await sessions.header(provider.service.provider),
+        authorization,
         'content-type': 'application/json',
         'x-zerog-acknowledge': 'signed',
         'x-request-id': asked.requestId,
@@ -89,10 +89,13 @@ export function createAttempts(
 
   return {
     async ask(provider, asked) {
-      const startMs = clock.monotonicMs()
+      let startMs = 0
       let answer: ProviderAnswer
       try {
-        answer = await send(provider, asked)
+        const authorization = await sessions.header(provider.service.provider)
+        // A token is signed once in hours; that is not the provider's time.
+        startMs = clock.monotonicMs()
+        answer = await send(provider, asked, authorization)
       } catch (error) {
         if (asked.signal.aborted) throw error
         throw failure(provider, error, error instanceof ProviderUnreachable && error.refused)

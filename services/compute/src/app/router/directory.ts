@@ -64,12 +64,9 @@ export function createDirectory(deps: {
       if (answer.status >= 500) throw new Error(`status ${answer.status}`)
       const models = answer.status === 200 ? readModels(text, entry.chainPrice) : undefined
       if (models !== undefined) entry.models = models
-      // A probe proves that a provider is there, not how fast it answers questions: it closes the circuit and no more.
-      if (!isUsable(entry.health, clock.nowMs()) || entry.health.failures > 0) {
-        entry.health = { ...entry.health, failures: 0, openUntilMs: 0 }
-        logger.info('provider_up', { provider: entry.service.provider })
-      }
-      if (entry.health.latencyMs === undefined) entry.health = succeeded(entry.health, clock.monotonicMs() - startMs)
+      if (!isUsable(entry.health, clock.nowMs())) logger.info('provider_up', { provider: entry.service.provider })
+      // Also a sample of its latency: whoever was slow once and was not asked since would stay slow forever.
+      entry.health = succeeded(entry.health, clock.monotonicMs() - startMs)
     } catch (error) {
       if (outer.aborted) return
       if (isUsable(entry.health, clock.nowMs())) logger.warn('provider_down', { provider: entry.service.provider, error })

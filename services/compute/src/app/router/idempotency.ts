@@ -70,9 +70,8 @@ export function createIdempotency(
   function memoryOf(keyId: string, idempotencyKey: string): Memory {
     return {
       entry: (answer) => ({ answers: [{ keyId, idempotencyKey, answer }] }),
-      drop() {
-        repository.dropIdempotency(keyId, idempotencyKey).catch((error) => logger.warn('idempotency_not_dropped', { error }))
-      },
+      drop: () =>
+        repository.dropIdempotency(keyId, idempotencyKey).catch((error) => logger.warn('idempotency_not_dropped', { error })),
     }
   }
 }

@@ -29,7 +29,7 @@ export type Work = {
 export type Memory = {
   readonly entry: (answer: StoredAnswer) => Pick<JournalEntries, 'answers'>
   /** The answer will not be kept. */
-  readonly drop: () => void
+  readonly drop: () => Promise<void>
 }
 
 export type Router = {
@@ -166,7 +166,7 @@ export function createRouter(deps: {
       }
       asked.signal.throwIfAborted()
     } catch (error) {
-      kept?.drop()
+      void kept?.drop()
       if (!asked.signal.aborted) directory.failed(facts.provider, { refused: false })
       if (!begun && !asked.signal.aborted) {
         // What it cost, if anything, is found out; the hold goes on with the second attempt.
@@ -230,15 +230,16 @@ export function createRouter(deps: {
 
   return {
     async answer(key, work, asked, { sink, memory }) {
-      const { offers, feeMax: most, tokensMax } = choose(work)
-      const hold = await keys.hold(key, { feeMax: most, tokensMax })
-      const job: Job = { work, asked, hold, requestHash: deps.sha256.whole(asked.body), sink, memory }
+      let hold: Hold | undefined
       try {
+        const { offers, feeMax: most, tokensMax } = choose(work)
+        hold = await keys.hold(key, { feeMax: most, tokensMax })
+        const job: Job = { work, asked, hold, requestHash: deps.sha256.whole(asked.body), sink, memory }
         await attempt(offers, job, (answer, facts) => (work.stream ? pass(answer, facts, job) : whole(answer, facts, job)))
       } catch (error) {
         // Whatever was produced for nobody costs the key nothing: no receipt of it is acknowledged.
-        hold.end({ cost: 0n, tokens: 0 })
-        memory?.drop()
+        hold?.end({ cost: 0n, tokens: 0 })
+        await memory?.drop()
         throw error
       }
     },
@@ -260,7 +261,7 @@ function createKept(memory: Memory, headers: Readonly<Record<string, string>>) {
     drop: memory.drop,
     entry() {
       if (parts !== undefined) return memory.entry({ status: 200, headers, body: Buffer.concat(parts) })
-      memory.drop()
+      void memory.drop()
       return undefined
     },
   }

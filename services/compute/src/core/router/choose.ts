@@ -51,11 +51,12 @@ export function chooseOffers<Known extends Offer>(
   return ranked.map(({ offer }) => offer)
 }
 
-/** Latencies in the same power of two are noise to each other; buckets keep the order transitive. */
+/** Differences that no person notices spread the load instead of sending everybody to one; buckets keep the order transitive. */
 function alike(a: number, b: number): boolean {
   return bucket(a) === bucket(b)
 }
 
+/** Up to 16 ms, then steps of a factor of four. */
 function bucket(ms: number): number {
-  return Math.floor(Math.log2(Math.max(1, ms)))
+  return Math.floor(Math.log2(Math.max(16, ms) / 16) / 2)
 }
