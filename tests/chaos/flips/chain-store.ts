@@ -1,13 +1,15 @@
 import { lmdbKv, verifyKv } from '@zerog/adapters'
 import { rebuildChain, type StoredChain, verifyStoredChain } from '@zerog/chain'
 import { createChainBackend } from '@zerog/chain/testing'
-import { addresses, developmentAccounts } from '@zerog/contracts'
+import { addresses, developmentAccounts, developmentDisperser } from '@zerog/contracts'
 import type { Kv } from '@zerog/ports'
 import { type Hex, toHex } from '@zerog/primitives'
 import { describe, firstError, judgeError, type Line, line, silentlyWrong, type Verdict } from './verdict.ts'
 
 const SLOTS = 16
 const STORE_NAMES = ['chain', 'chain.kv']
+/** Of the genesis that `zerog up` makes without flags. */
+const SETTINGS = { daMembers: 4, fundedAccounts: [developmentDisperser().address] }
 
 /** Everything that a node can be asked for out of its chain: blocks, receipts, indexes, accounts, code, words, proofs. */
 async function readChain(kv: Kv): Promise<readonly Line[]> {
@@ -16,7 +18,7 @@ async function readChain(kv: Kv): Promise<readonly Line[]> {
   let chain: Awaited<ReturnType<typeof createChainBackend>>
   try {
     const fatal = (error: unknown) => void fatals.push(error)
-    chain = await createChainBackend({ kv, chainOnly: false, sealing: { kind: 'manual' }, fatal })
+    chain = await createChainBackend({ kv, chainOnly: false, settings: SETTINGS, sealing: { kind: 'manual' }, fatal })
   } catch (error) {
     return [{ name: 'start', error }]
   }
@@ -94,7 +96,7 @@ async function withChain<T>(path: string, work: (chain: StoredChain) => Promise<
   const { chainRpcModule } = await import('@zerog/chain')
   const kv = lmdbKv({ path, name: 'chain' })
   try {
-    return await work({ kv, chainId: 31_337n, config: chainRpcModule.config.parse({}) })
+    return await work({ kv, chainId: 31_337n, config: chainRpcModule.config.parse(SETTINGS) })
   } finally {
     await kv.flush()
     await kv.close()

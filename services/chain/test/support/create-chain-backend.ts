@@ -22,6 +22,8 @@ export type ChainBackendOptions = {
   readonly tipMinWei?: bigint
   /** Development controls, and account 0 at nonce 0. Default true. */
   readonly chainOnly?: boolean
+  /** Further settings of the network, e.g. `daMembers`: to open what a devnet wrote, they must be its own. */
+  readonly settings?: Readonly<Record<string, unknown>>
   readonly clock?: Clock
   readonly logger?: Logger
   readonly fatal?: (error: unknown) => void
@@ -31,7 +33,7 @@ export type ChainBackendOptions = {
 export async function createChainBackend(options: ChainBackendOptions = {}): Promise<Validator & { readonly network: Network }> {
   const { chainOnly = true, sealing = { kind: 'demand' } } = options
   const secretKey = developmentSecretKey()
-  const described = networkFromConfig(rpcConfig.parse({ chainOnly }), {
+  const described = networkFromConfig(rpcConfig.parse({ ...options.settings, chainOnly }), {
     chainId: 31337n,
     development: true,
     developmentPublicKey: () => nodeCrypto.bls.publicKey(secretKey),
