@@ -28,6 +28,8 @@ export const ROWS_ASKED_MAX = 16_384
 export const MANIFESTS_KEPT_MAX = 256
 /** A node tells for this long that a bundle expired, seconds; afterwards it is as unknown as any other. */
 export const EXPIRED_REMEMBERED_SECONDS = 30 * 86_400
+/** Bytes between two wanted rows that are read along: a store reads and verifies blocks of 64 KiB. */
+export const READ_ALONG_BYTES = 64 * 1024
 /** Bundles that one round of pruning or repair takes. */
 export const JOB_BATCH_MAX = 256
 

@@ -130,6 +130,8 @@ export async function createDaNode(options: DaNodeOptions, deps: DaNodeDeps): Pr
     return expected.length
   }
 
+  const generationOf = (bundle: Statement) => store.holdings.find(bundle)?.generation ?? 0
+
   function absent(commitment: Uint8Array): ZerogError {
     const metadata = { commitment: toHex(commitment) }
     const expiry = notes.expiredAt(commitment)
@@ -145,8 +147,10 @@ export async function createDaNode(options: DaNodeOptions, deps: DaNodeDeps): Pr
       const startedMs = clock.monotonicMs()
       try {
         const expected = await admit(header.bundle, false)
+        const generation = generationOf(header.bundle)
         const count = await turns.take(holdingText(header.bundle), () => storeBundle(header, { expected, batches, signal }))
-        metrics.stored(count, count * packLayout(header.bundle).strideBytes, (clock.monotonicMs() - startedMs) / 1000)
+        const isNew = generationOf(header.bundle) !== generation
+        if (isNew) metrics.stored(count, count * packLayout(header.bundle).strideBytes, (clock.monotonicMs() - startedMs) / 1000)
         return count
       } catch (error) {
         if (!signal.aborted) metrics.refused(error)

@@ -37,8 +37,8 @@ export function nodeMetrics(meter: Meter) {
     labels: ['outcome'],
   })
   const putSeconds = meter.histogram({
-    name: 'zerog_da_put_rows_seconds',
-    help: 'From the first message of PutRows to the sync.',
+    name: 'zerog_da_store_rows_seconds',
+    help: 'From the first message of PutRows to the sync, for bundles that were not here before.',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
   })
   return {

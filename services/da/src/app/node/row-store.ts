@@ -5,8 +5,9 @@ import { toHex, ZerogError } from '@zerog/primitives'
 import { decodeStoreKey, type Holding, holdingText, manifestKey, packKey } from '../../core/node/holding-key.ts'
 import { createHoldings, type Held, type Holdings } from '../../core/node/holdings.ts'
 import { decodeManifest, encodeManifest, type Manifest, packLayout } from '../../core/node/manifest.ts'
+import { runsOf } from '../../core/node/runs.ts'
 import { unpackRows } from '../../core/row-check.ts'
-import { MANIFESTS_KEPT_MAX, ROWS_MESSAGE_BYTES } from '../../limits.ts'
+import { MANIFESTS_KEPT_MAX, READ_ALONG_BYTES, ROWS_MESSAGE_BYTES } from '../../limits.ts'
 
 type LoadedManifest = Manifest & {
   /** Row index to its place in the packs. */
@@ -68,9 +69,11 @@ export async function openRowStore(deps: { readonly blobs: BlobStore; readonly l
   /** Rows at `places` of one holding; neighbours are read together. */
   async function* readPlaces(held: Held, manifest: Manifest, places: readonly number[]): AsyncGenerator<readonly RowProof[]> {
     const { strideBytes, rowsPerPack } = packLayout(held.bundle)
-    const rowsAtOnce = Math.max(1, Math.floor(ROWS_MESSAGE_BYTES / strideBytes))
+    const rowsMax = Math.max(1, Math.floor(ROWS_MESSAGE_BYTES / strideBytes))
+    const gapRowsMax = Math.floor(READ_ALONG_BYTES / strideBytes)
     const { generation } = held
-    for (const run of runsOf(places, { rowsPerPack, rowsAtOnce })) {
+    let batch: RowProof[] = []
+    for (const run of runsOf(places, { rowsPerPack, rowsMax, gapRowsMax })) {
       const key = packKey(held.bundle, Math.floor(run.first / rowsPerPack))
       const range = { offset: (run.first % rowsPerPack) * strideBytes, length: run.count * strideBytes }
       try {
@@ -78,13 +81,20 @@ export async function openRowStore(deps: { readonly blobs: BlobStore; readonly l
         // Refilled meanwhile: the new rows may lie in another order.
         if (held.generation !== generation) return
         if (bytes === undefined) throw missing(held, 'a pack is not there')
-        yield unpackRows({ indexes: manifest.indexes.slice(run.first, run.first + run.count), bytes }, held.bundle)
+        const rows = unpackRows({ indexes: manifest.indexes.slice(run.first, run.first + run.count), bytes }, held.bundle)
+        const asked = run.places.map((place) => rows[place - run.first] as RowProof) // within the run
+        if (batch.length + asked.length > rowsMax && batch.length > 0) {
+          yield batch
+          batch = []
+        }
+        batch.push(...asked)
       } catch (error) {
         if (!isDamage(error)) throw error
         // Pruned or refilled between two reads: then nothing is damaged.
         if (holdings.find(held.bundle) === held) markDamaged(held, String(error))
       }
     }
+    if (batch.length > 0) yield batch
   }
 
   return {
@@ -262,23 +272,6 @@ function placesOf(manifest: LoadedManifest, wanted: ReadonlySet<number> | undefi
   if (wanted === undefined) return manifest.indexes.map((_, place) => place)
   const places = [...wanted].flatMap((index) => manifest.places.get(index) ?? [])
   return places.sort((a, b) => a - b)
-}
-
-type Run = { readonly first: number; readonly count: number }
-
-/** Neighbouring places, never across packs. @param places ascending */
-function runsOf(
-  places: readonly number[],
-  { rowsPerPack, rowsAtOnce }: { readonly rowsPerPack: number; readonly rowsAtOnce: number },
-): readonly Run[] {
-  const runs: { first: number; count: number }[] = []
-  for (const place of places) {
-    const last = runs.at(-1)
-    const follows = last !== undefined && place === last.first + last.count && place % rowsPerPack !== 0
-    if (follows && last.count < rowsAtOnce) last.count++
-    else runs.push({ first: place, count: 1 })
-  }
-  return runs
 }
 
 function missing(held: Held, problem: string): ZerogError {
