@@ -17,6 +17,13 @@ import { mockModel } from '../../services/compute/test/support/mock-worker.ts'
 // says so. The SDK sleeps a second before each of its transactions.
 jest.setTimeout(300_000)
 
+// The SDK never clears the five minutes that it gives each transaction: they must not hold the process after the last test.
+const setTimer = globalThis.setTimeout
+globalThis.setTimeout = Object.assign((task: (...args: any[]) => void, ms?: number, ...args: any[]) => {
+  const timer = setTimer(task, ms, ...args)
+  return (ms ?? 0) >= 300_000 ? timer.unref() : timer
+}, setTimer)
+
 const require = createRequire(import.meta.url)
 const { ethers, sdk } = require('@zerog/test-client-compute')
 
