@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { addAccountCommands } from './commands/account.ts'
 import { addChainCommands } from './commands/chain.ts'
+import { addComputeCommands } from './commands/compute.ts'
 import { addConfigCommands } from './commands/config.ts'
 import { addDaCommands } from './commands/da.ts'
 import { addDevnetCommands } from './commands/devnet.ts'
@@ -65,6 +66,7 @@ export function createProgram(deps: ProgramHost): { readonly command: Command; r
   addDevnetCommands(program, act)
   addChainCommands(program, act)
   addStorageCommands(program, act)
+  addComputeCommands(program, act)
   addDaCommands(program, act)
   addAccountCommands(program, act)
   addConfigCommands(program, act)

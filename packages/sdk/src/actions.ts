@@ -11,6 +11,10 @@ import {
 } from './chain/read.ts'
 import { type SendOptions, sendTransaction, waitForReceipt } from './chain/send.ts'
 import { type ClientOptions, type Context, createContext } from './client.ts'
+import type { ComputeOptions } from './compute/api.ts'
+import { type ChatAnswer, type ChatRequest, chat } from './compute/chat.ts'
+import { getInferenceReceipt, getKeyBalance, listModels, listProviders, listUsage } from './compute/read.ts'
+import { verifyAnswer } from './compute/verify.ts'
 import {
   type DaSource,
   type DisperseOptions,
@@ -35,6 +39,7 @@ export type ZerogClient = Context & ZerogActions
 export type ZerogActions = {
   readonly chain: ReturnType<typeof chainActions>
   readonly storage: ReturnType<typeof storageActions>
+  readonly compute: ReturnType<typeof computeActions>
   readonly da: ReturnType<typeof daActions>
 }
 
@@ -63,7 +68,12 @@ export function zerogActions(
 }
 
 function actionsOf(context: Context): ZerogActions {
-  return { chain: chainActions(context), storage: storageActions(context), da: daActions(context) }
+  return {
+    chain: chainActions(context),
+    storage: storageActions(context),
+    compute: computeActions(context),
+    da: daActions(context),
+  }
 }
 
 function chainActions(context: Context) {
@@ -78,6 +88,18 @@ function chainActions(context: Context) {
     logs: (filter: Parameters<typeof getLogs>[1]) => getLogs(context, filter),
     send: (options: SendOptions) => sendTransaction(context, options),
     waitForReceipt: (options: Parameters<typeof waitForReceipt>[1]) => waitForReceipt(context, options),
+  }
+}
+
+function computeActions(context: Context) {
+  return {
+    models: (options: ComputeOptions) => listModels(context, options),
+    providers: (options: ComputeOptions) => listProviders(context, options),
+    chat: (request: ChatRequest, options: Parameters<typeof chat>[2]) => chat(context, request, options),
+    verify: (answer: ChatAnswer, options: Parameters<typeof verifyAnswer>[2]) => verifyAnswer(context, answer, options),
+    balance: (options: ComputeOptions) => getKeyBalance(context, options),
+    usage: (options: Parameters<typeof listUsage>[1]) => listUsage(context, options),
+    receipt: (id: string, options: ComputeOptions) => getInferenceReceipt(context, id, options),
   }
 }
 

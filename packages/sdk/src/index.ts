@@ -12,6 +12,25 @@ export {
 } from './chain/read.ts'
 export { addressOf, type SendOptions, type Sent, sendTransaction, waitForReceipt } from './chain/send.ts'
 export { type ClientOptions, type Context, createContext, type Signer } from './client.ts'
+export type { ComputeOptions } from './compute/api.ts'
+export { type ChatAnswer, type ChatRequest, chat } from './compute/chat.ts'
+export {
+  type ComputeModel,
+  type ComputeProvider,
+  type ComputeSpend,
+  type CreatedKey,
+  createKey,
+  getInferenceReceipt,
+  getKeyBalance,
+  type KeyBalance,
+  listKeys,
+  listModels,
+  listProviders,
+  listUsage,
+  revokeKey,
+  type StoredReceipt,
+} from './compute/read.ts'
+export { type VerifiedAnswer, verifyAnswer } from './compute/verify.ts'
 export {
   type DaSource,
   type DisperseOptions,

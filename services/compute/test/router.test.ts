@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { chat, createZerogClient, verifyAnswer } from '@zerog/sdk'
 import OpenAI from 'openai'
 import { eventually } from './support/broker-installation.ts'
 import { ADMIN, auth, KEY, type RouterInstallation, routerInstallation } from './support/router-installation.ts'
@@ -13,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => running.close())
 
 const messages = (content: string) => [{ role: 'user' as const, content }]
-const chat = (content: string) => ({ model: 'mock-model', messages: messages(content) })
+const ask = (content: string) => ({ model: 'mock-model', messages: messages(content) })
 
 /** A request as bytes, for what the official client hides. */
 async function raw(body: unknown, headers: Record<string, string> = {}, path = '/v1/chat/completions') {
@@ -31,7 +32,7 @@ describe("OpenAI's official client", () => {
   })
 
   test('chats, and the answer says what it cost', async () => {
-    const { data, response } = await client.chat.completions.create(chat('hello there')).withResponse()
+    const { data, response } = await client.chat.completions.create(ask('hello there')).withResponse()
     expect(data.choices[0]?.message.content).toBe('mock says: hello there')
     expect(data.usage).toMatchObject({ prompt_tokens: 2, completion_tokens: 4 })
     expect(response.headers.get('x-zerog-cost-wei')).toBe(String(2n * 1000n + 4n * 3000n))
@@ -47,7 +48,7 @@ describe("OpenAI's official client", () => {
 
   test('streams with usage, and the receipt follows', async () => {
     const stream = await client.chat.completions.create({
-      ...chat('one two'),
+      ...ask('one two'),
       stream: true,
       stream_options: { include_usage: true },
     })
@@ -69,20 +70,20 @@ describe("OpenAI's official client", () => {
       [3, 0.5],
       [2, 0.5],
     ])
-    const many = await client.chat.completions.create({ ...chat('x'), n: 3, logprobs: true, top_logprobs: 0 })
+    const many = await client.chat.completions.create({ ...ask('x'), n: 3, logprobs: true, top_logprobs: 0 })
     expect(many.choices).toHaveLength(3)
     expect(many.choices[0]?.logprobs?.content).toHaveLength(3)
   })
 
   test('gets its own error classes', async () => {
     const wrong = running.client({ apiKey: `sk-zerog-${'x'.repeat(43)}` })
-    await expect(wrong.chat.completions.create(chat('x'))).rejects.toBeInstanceOf(OpenAI.AuthenticationError)
-    await expect(client.chat.completions.create({ ...chat('x'), model: 'none' })).rejects.toMatchObject({
+    await expect(wrong.chat.completions.create(ask('x'))).rejects.toBeInstanceOf(OpenAI.AuthenticationError)
+    await expect(client.chat.completions.create({ ...ask('x'), model: 'none' })).rejects.toMatchObject({
       status: 404,
       code: 'model_not_found',
       param: 'model',
     })
-    await expect(client.chat.completions.create({ ...chat('x'), temperature: 7 })).rejects.toMatchObject({
+    await expect(client.chat.completions.create({ ...ask('x'), temperature: 7 })).rejects.toMatchObject({
       status: 400,
       param: 'temperature',
       type: 'invalid_request_error',
@@ -90,7 +91,7 @@ describe("OpenAI's official client", () => {
     const { response, text } = await raw('{', {}, '/v1/nothing')
     expect(response.status).toBe(404)
     expect(JSON.parse(text).error.code).toBe('unknown_url')
-    const huge = await raw({ ...chat('x'), padding: 'x'.repeat(5_000_000) }).catch(() => undefined)
+    const huge = await raw({ ...ask('x'), padding: 'x'.repeat(5_000_000) }).catch(() => undefined)
     if (huge !== undefined) expect(huge.response.status).toBe(413)
   })
 
@@ -101,7 +102,7 @@ describe("OpenAI's official client", () => {
     const controller = new AbortController()
     const words = Array.from({ length: 400 }, (_, index) => `w${index}`).join(' ')
     const { data: stream, response } = await client.chat.completions
-      .create({ ...chat(words), stream: true }, { signal: controller.signal })
+      .create({ ...ask(words), stream: true }, { signal: controller.signal })
       .withResponse()
     let count = 0
     for await (const _chunk of stream) if (++count === 80) controller.abort()
@@ -125,7 +126,7 @@ describe("OpenAI's official client", () => {
     await Promise.all(
       Array.from({ length: 50 }, async (_, index) => {
         const stream = await client.chat.completions.create({
-          ...chat(`number ${index} ${'and so on '.repeat(10)}`),
+          ...ask(`number ${index} ${'and so on '.repeat(10)}`),
           stream: true,
         })
         let text = ''
@@ -147,24 +148,24 @@ describe('an Idempotency-Key', () => {
   test('gives the stored answer again, byte by byte, and bills once', async () => {
     const key = { 'idempotency-key': 'once' }
     const before = running.broker.worker.generated.length
-    const first = await raw(chat('only once'), key)
-    const again = await raw(chat('only once'), key)
+    const first = await raw(ask('only once'), key)
+    const again = await raw(ask('only once'), key)
     expect(again.text).toBe(first.text)
     expect(again.response.headers.get('idempotent-replayed')).toBe('true')
     expect(again.response.headers.get('x-zerog-receipt-id')).toBe(first.response.headers.get('x-zerog-receipt-id'))
     expect(running.broker.worker.generated.length).toBe(before + 1)
-    expect((await raw(chat('something else'), key)).response.status).toBe(422)
+    expect((await raw(ask('something else'), key)).response.status).toBe(422)
   })
 
   test('answers 409 while the first runs, and replays streams too', async () => {
     running.broker.worker.tokenMs = 20
     const key = { 'idempotency-key': 'stream' }
-    const first = raw({ ...chat('a b c'), stream: true }, key)
-    await eventually(async () => (await raw({ ...chat('a b c'), stream: true }, key)).response.status === 409)
+    const first = raw({ ...ask('a b c'), stream: true }, key)
+    await eventually(async () => (await raw({ ...ask('a b c'), stream: true }, key)).response.status === 409)
     const { text } = await first
     running.broker.worker.tokenMs = 0
     const again = await eventually(async () => {
-      const answer = await raw({ ...chat('a b c'), stream: true }, key)
+      const answer = await raw({ ...ask('a b c'), stream: true }, key)
       return answer.response.status === 200 ? answer : undefined
     })
     expect(again.text).toBe(text)
@@ -173,8 +174,8 @@ describe('an Idempotency-Key', () => {
 
   test('of a request that failed may be used again', async () => {
     const key = { 'idempotency-key': 'failed' }
-    expect((await raw({ ...chat('x'), model: 'none' }, key)).response.status).toBe(404)
-    expect((await raw(chat('x'), key)).response.status).toBe(200)
+    expect((await raw({ ...ask('x'), model: 'none' }, key)).response.status).toBe(404)
+    expect((await raw(ask('x'), key)).response.status).toBe(200)
   })
 })
 
@@ -187,17 +188,17 @@ describe('virtual keys', () => {
     expect(listed).toContain(id)
     expect(listed).not.toContain(key)
     const mine = running.client({ apiKey: key })
-    await mine.chat.completions.create(chat('x'))
+    await mine.chat.completions.create(ask('x'))
     await fetch(`${running.url()}/v1/zerog/keys/${id}`, { method: 'POST', ...auth(ADMIN), body: '{"revoked":true}' })
-    await expect(mine.chat.completions.create(chat('x'))).rejects.toBeInstanceOf(OpenAI.AuthenticationError)
+    await expect(mine.chat.completions.create(ask('x'))).rejects.toBeInstanceOf(OpenAI.AuthenticationError)
   })
 
   test('have budgets that hundreds of concurrent requests cannot overspend', async () => {
-    const one = 1000n * BigInt(JSON.stringify({ ...chat('x'), max_tokens: 3 }).length + 16 + 64) + 3n * 3000n
+    const one = 1000n * BigInt(JSON.stringify({ ...ask('x'), max_tokens: 3 }).length + 16 + 64) + 3n * 3000n
     const { id, key } = await running.createKey({ budget_wei: String(one * 5n) })
     const mine = running.client({ apiKey: key })
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 200 }, () => mine.chat.completions.create({ ...chat('x'), max_tokens: 3 })),
+      Array.from({ length: 200 }, () => mine.chat.completions.create({ ...ask('x'), max_tokens: 3 })),
     )
     const failures = outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }) => reason)
     for (const failure of failures) expect(failure).toMatchObject({ status: 429, code: 'insufficient_quota' })
@@ -212,14 +213,53 @@ describe('virtual keys', () => {
   test('have limits per minute, told in headers', async () => {
     const { key } = await running.createKey({ requests_per_minute: 2 })
     const mine = running.client({ apiKey: key })
-    const { response } = await mine.chat.completions.create(chat('x')).withResponse()
+    const { response } = await mine.chat.completions.create(ask('x')).withResponse()
     expect(response.headers.get('x-ratelimit-limit-requests')).toBe('2')
-    const outcomes = await Promise.allSettled([1, 2, 3].map(() => mine.chat.completions.create(chat('x'))))
+    const outcomes = await Promise.allSettled([1, 2, 3].map(() => mine.chat.completions.create(ask('x'))))
     const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
     expect(refused.length).toBeGreaterThanOrEqual(1)
     expect(refused[0]).toBeInstanceOf(OpenAI.RateLimitError)
     expect(Number(refused[0].headers.get('retry-after'))).toBeGreaterThan(0)
   })
+})
+
+describe('the strict client of the SDK', () => {
+  const sdk = () => {
+    const endpoints = { rpcUrl: 'http://127.0.0.1:1', nodeUrl: '', indexerUrl: '', gatewayUrl: running.url() }
+    const transport = {
+      request: (_face: string, { method, params }: { method: string; params?: readonly unknown[] }) =>
+        running.broker.chain.rpc(method, params ?? []),
+    }
+    return createZerogClient({ endpoints, transport: transport as never }) // only JSON-RPC is used here
+  }
+  const price = { promptWei: 1000n, completionWei: 3000n }
+
+  test.each([[false], [true]])(
+    'shows that an answer is what its receipt says (streamed: %s), and finds a changed byte',
+    async (stream) => {
+      const context = sdk()
+      let shown = ''
+      const onText = (text: string) => {
+        shown += text
+      }
+      const options = { apiKey: KEY, ...(stream ? { onText } : {}) }
+      const answer = await chat(context, { model: 'mock-model', messages: [{ role: 'user', content: 'strict' }] }, options)
+      expect(answer.text).toBe('mock says: strict')
+      if (stream) expect(shown).toBe(answer.text)
+      const { checks, receipt } = await verifyAnswer(context, answer, { apiKey: KEY, price })
+      expect(checks).toEqual(['request', 'response', 'order', 'provider', 'usage', 'signature', 'signer', 'fee'])
+      const forged = async (change: Partial<typeof answer>, more: object = {}) =>
+        verifyAnswer(context, { ...answer, ...change }, { apiKey: KEY, price, ...more }).catch((error) => error.metadata.check)
+      expect(await forged({ requestBytes: new Uint8Array([...answer.requestBytes, 32]) })).toBe('request')
+      const changed = answer.responseBytes.slice()
+      changed[changed.length - 20] = (changed[changed.length - 20] ?? 0) ^ 1
+      expect(await forged({ responseBytes: changed })).toBe('response')
+      expect(await forged({ provider: `0x${'12'.repeat(20)}` })).toBe('provider')
+      expect(await forged({}, { price: { promptWei: 999n, completionWei: 3000n } })).toBe('fee')
+      expect(await forged({ costWei: receipt.fee + 1n })).toBe('fee')
+      expect(await forged({}, { modelRoot: `0x${'13'.repeat(32)}` })).toBe('model')
+    },
+  )
 })
 
 describe('the books', () => {
@@ -228,7 +268,7 @@ describe('the books', () => {
     expect(before.count).toBeGreaterThan(50)
     await running.restartRouter()
     client = running.client()
-    await client.chat.completions.create(chat('again'))
+    await client.chat.completions.create(ask('again'))
     const after = await running.agreed()
     expect(after.cost - before.cost).toBe(1000n + 3n * 3000n)
   })
