@@ -85,7 +85,9 @@ export class ChainEvm extends EVM {
   override async runCall(options: EVMRunCallOpts): Promise<EVMResult> {
     if (this.#due()) await this.turn()
     if (!isBlsLoaded()) {
-      const target = options.message?.codeAddress ?? options.message?.to ?? options.to
+      const { message } = options
+      // A creation has no code address, and says so by throwing.
+      const target = message === undefined ? options.to : message.to && message.codeAddress
       if (target !== undefined && isBlsPrecompile(target.bytes)) await loadBls()
     }
     return super.runCall(options)
