@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import { daClient, type Endpoints } from './client.ts'
 
 const MAIN = join(import.meta.dirname, '../../../packages/cli/src/main.ts')
-const VICTIMS = ['da-disperser', 'da-encoder', 'da-node', 'da-node-1', 'da-node-2', 'da-node-3']
+const VICTIMS = ['da-disperser', 'da-disperser', 'da-disperser', 'da-encoder', 'da-node', 'da-node-1', 'da-node-2', 'da-node-3']
 const CLIENTS = 3
 const SETTLE_MS = 120_000
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, seed: { type: 'string', default: '1' } } })
@@ -38,7 +38,11 @@ try {
       const victim = VICTIMS[Math.floor(random() * VICTIMS.length)] as string // an index within
       const { pid } = (await endpoints()).services[victim] ?? { pid: 0 }
       if (pid > 0 && tryKill(pid)) kills++
-      console.log(`round ${round + 1}: SIGKILL ${victim} (${pid}), ${accepted.size} blobs accepted so far`)
+      // The next kill meets traffic again, also where this one stopped it.
+      const before = accepted.size
+      const patientMs = performance.now() + 60_000
+      while (accepted.size < before + 5 && performance.now() < patientMs) await sleep(50)
+      console.log(`round ${round + 1}: SIGKILL ${victim} (${pid}), ${accepted.size} blobs accepted after it`)
     }
     await sleep(1500)
     stopped = true
