@@ -5,18 +5,19 @@ import { describe, expect, test } from '@jest/globals'
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { memoryKv } from '@zerog/adapters'
 import { bigintToBytes, bytesToBigint, concatBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
-import { chainBls, isBlsPrecompile, loadBls } from './engine/bls.ts'
+import { chainBls, isBlsLoaded, isBlsPrecompile, loadBls } from './engine/bls.ts'
 import { createChainCommon } from './engine/common.ts'
 import { createEngine } from './engine/engine.ts'
 import { createNodeStore } from './state/node-store.ts'
+import { NEW_ACCOUNT, stateKey } from './state/world-state.ts'
 import { EMPTY_ROOT } from './trie/trie.ts'
 
 type Case = { name: string; address: Hex; input: Hex; expected?: Hex; gas?: number; error?: string }
 const PATH = new URL('../../../tests/vectors/eip-2537.json', import.meta.url)
 const { cases } = JSON.parse(readFileSync(PATH, 'utf8')) as { cases: Case[] }
 
-/** Runs a precompile as a transaction would reach it. */
-async function run(address: Hex, input: Uint8Array) {
+/** Runs a precompile as a transaction would reach it; with `code`, a contract that is called instead. */
+async function run(address: Hex, input: Uint8Array, code?: Hex) {
   const engine = createEngine({ common: createChainCommon(31_337n), store: createNodeStore(memoryKv()) })
   engine.open(EMPTY_ROOT, {
     height: 1n,
@@ -28,6 +29,10 @@ async function run(address: Hex, input: Uint8Array) {
     prevRandao: `0x${'00'.repeat(32)}`,
     extraData: '0x',
   })
+  if (code !== undefined) {
+    engine.state.putAccount(stateKey(address), NEW_ACCOUNT)
+    engine.state.putCode(stateKey(address), fromHex(code))
+  }
   const to = new Address(bigintToBytes(BigInt(address), 20))
   const { execResult } = await engine.evm.runCall({ to, data: input, gasLimit: 10_000_000n })
   return {
@@ -38,6 +43,17 @@ async function run(address: Hex, input: Uint8Array) {
 }
 
 describe('the precompiles of EIP-2537', () => {
+  // The first test of this file: nothing has loaded the curve yet.
+  test('load the curve when a contract reaches them first, by any kind of call', async () => {
+    expect(isBlsLoaded()).toBe(false)
+    const contract = `0x${'c0'.repeat(20)}` as const
+    // Infinity plus infinity by the opcode; returns whether the call succeeded. CALL and CALLCODE also take a value.
+    const sum = (opcode: string, value: string) => `0x60805f6101005f${value}600b620186a0${opcode}5f5260205ff3` as const
+    const kinds = [sum('f4', ''), sum('fa', ''), sum('f1', '5f'), sum('f2', '5f')]
+    for (const code of kinds) expect(BigInt((await run(contract, new Uint8Array(0), code)).output)).toBe(1n)
+    expect(isBlsLoaded()).toBe(true)
+  })
+
   test(`give the published outputs and gas, and refuse what must be refused (${cases.length} cases)`, async () => {
     const wrong: unknown[] = []
     for (const { name, address, input, expected, gas, error } of cases) {
