@@ -4,7 +4,6 @@ export type BrokerMetrics = {
   readonly requests: Counter
   readonly tokens: Counter
   readonly feesWei: Counter
-  readonly voidedFeesWei: Counter
   readonly usageClamped: Counter
   readonly requestSeconds: Histogram
   readonly firstByteSeconds: Histogram
@@ -44,7 +43,6 @@ export function brokerMetrics(
     requests: counter('requests', 'Requests by route and HTTP status.', ['route', 'status']),
     tokens: counter('tokens', 'Billed tokens.', ['kind']),
     feesWei: counter('fees_wei', 'Fees of receipts that became billable.'),
-    voidedFeesWei: counter('voided_fees_wei', 'Fees of answers that were not delivered.'),
     usageClamped: counter('usage_clamped', 'Answers whose engine claimed more tokens than were asked for.'),
     requestSeconds: meter.histogram({
       name: 'zerog_compute_broker_request_seconds',

@@ -75,7 +75,7 @@ export type Settlement = {
  */
 export function createSettlement(options: SettlementOptions, deps: SettlementDeps): Settlement {
   const { repository, chain, clock, logger, metrics } = deps
-  /** Users that could not pay, and when they are tried again. */
+  /** Users that could not pay, and when they are tried again. Forgotten ones are merely tried once more. */
   const notBefore = new Map<Hex, number>()
   let sent: { readonly hash: Hex; readonly atMs: number } | undefined
 
@@ -95,6 +95,7 @@ export function createSettlement(options: SettlementOptions, deps: SettlementDep
 
   async function dueClaimants(): Promise<readonly Claimant[]> {
     const nowMs = clock.nowMs()
+    for (const [user, untilMs] of notBefore) if (untilMs <= nowMs) notBefore.delete(user)
     const candidates = await repository.billableUsers(4 * options.usersMax)
     const due = candidates.filter(({ user, oldestMs, amount }) => {
       if ((notBefore.get(user) ?? 0) > nowMs) return false
