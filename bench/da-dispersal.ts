@@ -51,6 +51,7 @@ try {
   if (values.mode === 'latency') await latency()
   else if (values.mode === 'small') await small()
   else await rate()
+  await printStages()
   disperser.close()
 
   /** Seconds from the first byte sent until the certificate is known to the caller. */
@@ -123,6 +124,28 @@ try {
   await exited
   if (profiling) printProfiles()
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** Means of the stages since the start, out of the targets' own metrics. */
+async function printStages(): Promise<void> {
+  const { services } = JSON.parse(readFileSync(join(dataDir, 'endpoints.json'), 'utf8'))
+  const admins = new Set<string>(Object.values(services as Record<string, { admin: string }>).map(({ admin }) => admin))
+  const texts = await Promise.all([...admins].map(async (admin) => (await fetch(`http://${admin}/metrics`)).text()))
+  const sum = (name: string) =>
+    texts
+      .join('\n')
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .reduce((total, line) => total + Number(line.split(' ').at(-1)), 0)
+  for (const name of [
+    'zerog_da_encode_seconds',
+    'zerog_da_put_rows_seconds',
+    'zerog_da_certificate_seconds',
+    'zerog_da_final_seconds',
+  ]) {
+    const count = sum(`${name}_count`)
+    console.log(`${name}: mean ${((1000 * sum(`${name}_sum`)) / Math.max(count, 1)).toFixed(1)} ms of ${count}`)
+  }
 }
 
 function report(line: string): void {

@@ -61,9 +61,8 @@ async function* requests(statement: Statement, coded: CodedBundle, indexes: Uint
 }
 
 function rowOf(coded: CodedBundle, index: number): Row {
-  const path = Buffer.allocUnsafe(coded.path(index).length * HASH_BYTES)
-  coded.path(index).forEach((sibling, level) => {
-    path.set(sibling, level * HASH_BYTES)
-  })
+  const siblings = coded.path(index)
+  const path = Buffer.allocUnsafe(siblings.length * HASH_BYTES)
+  for (const [level, sibling] of siblings.entries()) path.set(sibling, level * HASH_BYTES)
   return { index, data: toWire(coded.row(index)), path }
 }
