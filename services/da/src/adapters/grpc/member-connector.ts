@@ -1,10 +1,11 @@
 import type { Statement } from '@zerog/availability'
 import type { Rpc } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
-import { NodeServiceDefinition, type PutRowsRequest, type Row } from '@zerog/proto/da'
+import type { PutRowsRequest, Row } from '@zerog/proto/da'
 import type { CodedBundle } from '../../app/encoder/coder.ts'
 import type { MemberClient, MemberConnector } from '../../app/members.ts'
 import { ROWS_MESSAGE_BYTES_MAX, SIGN_TIMEOUT_MS } from '../../core/disperser/limits.ts'
+import { nodeService } from './put-rows-codec.ts'
 import { encodeStatement, toWire } from './statement-codec.ts'
 
 const TARGET = 'da-node'
@@ -19,7 +20,7 @@ export function rpcMemberConnector(rpc: Rpc): MemberConnector {
         metadata: { socket },
       })
     }
-    const client = rpc.client(NodeServiceDefinition, TARGET, Number(socket))
+    const client = rpc.client(nodeService, TARGET, Number(socket))
     return {
       async putRows({ statement, coded, indexes }, { signal, timeoutMs }) {
         const { storedCount } = await client.putRows(requests(statement, coded, indexes), { signal, timeoutMs })
