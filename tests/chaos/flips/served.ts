@@ -12,7 +12,14 @@ export type ServedAnswers = {
   readonly bytes: Uint8Array
   /** Answer texts by request, e.g. `zgs_downloadSegmentWithProofByTxSeq[0,3]`. */
   readonly texts: ReadonlyMap<string, string>
-  readonly account: { readonly stateRoot: Hex; readonly address: Hex; readonly slots: readonly Hex[]; readonly text: string }
+  /** At one height: the devnet's own services send transactions while they run. */
+  readonly account: {
+    readonly height: Hex
+    readonly stateRoot: Hex
+    readonly address: Hex
+    readonly slots: readonly Hex[]
+    readonly text: string
+  }
 }
 
 const SLOTS = Array.from({ length: 8 }, (_, slot) => pad(numberToHex(slot), { size: 32 }))
@@ -29,9 +36,9 @@ export async function captureAnswers(endpoints: DevnetEndpoints, root: Hex): Pro
   const bytes = await downloadBytes(client, root)
   const address = endpoints.storage?.flow as Hex // a devnet with storage has a flow contract
   const call = (method: string, ...params: unknown[]) => client.transport.request('rpc', { method, params })
-  const { stateRoot } = (await call('eth_getBlockByNumber', 'latest', false)) as { stateRoot: Hex }
-  const text = JSON.stringify(await call('eth_getProof', address, SLOTS, 'latest'))
-  return { root, bytes, texts, account: { stateRoot, address, slots: SLOTS, text } }
+  const { number: height, stateRoot } = (await call('eth_getBlockByNumber', 'latest', false)) as { number: Hex; stateRoot: Hex }
+  const text = JSON.stringify(await call('eth_getProof', address, SLOTS, height))
+  return { root, bytes, texts, account: { height, stateRoot, address, slots: SLOTS, text } }
 }
 
 /** Flips one character of one answer: the client refuses it, or what it hands out is the same. */

@@ -47,17 +47,18 @@ async function judge(copy: string, answers: ServedAnswers): Promise<Verdict> {
   return { kind: used?.kind === 'refused' ? 'refused' : 'found', detail }
 }
 
-/** Through the public door: the chain's head and the whole file. */
+/** Through the public door: the block that was the head, and the whole file. */
 async function use(gatewayUrl: string, answers: ServedAnswers): Promise<Verdict> {
   const client = createZerogClient({ endpoints: gatewayEndpoints(gatewayUrl) })
   try {
     const { stateRoot } = (await client.transport.request('rpc', {
       method: 'eth_getBlockByNumber',
-      params: ['latest', false],
+      params: [answers.account.height, false],
     })) as {
       stateRoot: string
     }
-    if (stateRoot !== answers.account.stateRoot) return { kind: 'WRONG', detail: `the head's state is ${stateRoot}` }
+    if (stateRoot !== answers.account.stateRoot)
+      return { kind: 'WRONG', detail: `the state of block ${answers.account.height} is ${stateRoot}` }
     const bytes = await downloadBytes(client, answers.root)
     const same = Buffer.compare(bytes, answers.bytes) === 0
     return same ? { kind: 'unchanged', detail: '' } : { kind: 'WRONG', detail: 'the file came back with other bytes' }
