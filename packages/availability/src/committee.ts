@@ -14,7 +14,7 @@ export type Member = {
   readonly socket: string
 }
 
-/** The members of one epoch, in the order of their registration: a member is its index here. */
+/** The members of one epoch, in the order of the registry: a member is its index here. */
 export type Committee = {
   readonly epoch: bigint
   readonly id: number
