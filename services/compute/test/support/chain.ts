@@ -1,6 +1,6 @@
 import { grpcChainClient } from '@zerog/adapters/chain-client/grpc'
 import { chainValidatorModule } from '@zerog/chain'
-import { addresses, developmentAccounts, fineTuningServingAbi, inferenceServingAbi, ledgerManagerAbi } from '@zerog/contracts'
+import { addresses, developmentAccounts, inferenceServingAbi, ledgerManagerAbi } from '@zerog/contracts'
 import type { ChainClient } from '@zerog/ports'
 import type { Hex } from '@zerog/primitives'
 import { ChainServiceDefinition, JsonRpcServiceDefinition } from '@zerog/proto/chain'
@@ -85,4 +85,4 @@ export async function transfer(chain: DevnetChain, user: number, provider: Hex, 
   await chain.send(user, { to: AT.ledgerManager, data })
 }
 
-export { fineTuningServingAbi, inferenceServingAbi, ledgerManagerAbi }
+export { inferenceServingAbi }

@@ -221,7 +221,8 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
       const models = workers.models().length
       const { count, known } = workers.reachable()
       return {
-        ready: !draining,
+        // Without the chain nobody can be let in.
+        ready: !draining && heights.current() !== undefined,
         checks: [
           { name: 'workers', ok: count > 0, detail: `${count} of ${known} reachable, ${models} models` },
           {

@@ -123,5 +123,3 @@ export type ProviderEvent =
       readonly unpaid: bigint
       readonly transactionHash: Hex
     }
-
-export type ProviderBlock = { readonly height: bigint; readonly events: readonly ProviderEvent[] }
