@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
 import { assert } from '@zerog/primitives'
 import type { DaBlob, ZerogClient } from '@zerog/sdk'
-import type { Limits, Timed } from './demo.ts'
-import { mustBe } from './demo.ts'
 import { repositoryFiles } from './sources.ts'
+import { type Limits, mustBe, type Timed } from './step.ts'
 import { packTar } from './tar.ts'
 
 /** Bytes of the blob: a few MiB of the repository's own sources. */

@@ -11,18 +11,8 @@ import {
 } from 'viem'
 import { demoDa } from './demo-da.ts'
 import { repositoryFiles } from './sources.ts'
+import { type DemoStep, type Limits, mustBe, type Timed } from './step.ts'
 import { packTar, unpackTar } from './tar.ts'
-
-/** One row of the table: what was done, what it is called now, how long it took, what it cost. */
-export type DemoStep = {
-  readonly layer: 'chain' | 'storage' | 'da'
-  readonly step: string
-  readonly id: string
-  readonly detail: string
-  readonly ms: number
-  /** wei; absent where nothing is paid */
-  readonly fee?: bigint
-}
 
 export type DemoReport = { readonly steps: readonly DemoStep[]; readonly verified: true }
 
@@ -57,9 +47,6 @@ export async function runDemo(
   if (options.withDa) await demoDa(client, options, timed)
   return { steps, verified: true }
 }
-
-export type Timed = (work: () => Promise<Omit<DemoStep, 'ms'>>) => Promise<void>
-export type Limits = { readonly root: string; readonly signal: AbortSignal; readonly timeoutMs: number }
 
 async function demoChain(client: ZerogClient, limits: Limits, timed: Timed): Promise<void> {
   const { abi, bytecode } = artifacts.greeter
@@ -178,8 +165,4 @@ async function demoStorage(client: ZerogClient, limits: Limits, timed: Timed): P
     mustBe(Buffer.compare(part, archive.subarray(start, end)) === 0, 'a byte range differs')
     return { layer: 'storage', step: 'fetch a range', id: expected, detail: `bytes ${start} to ${end - 1}` }
   })
-}
-
-export function mustBe(condition: boolean, problem: string): void {
-  if (!condition) throw new ZerogError('VERIFICATION_FAILED', { message: `the demo found something wrong: ${problem}` })
 }
