@@ -194,7 +194,8 @@ async function connect() {
           if (blob?.state === BlobState.BLOB_STATE_FAILED) reject(new Error(`${blob.failureReason}: ${blob.failureMessage}`))
           if (blob === undefined || blob.state < state) return
           resolve(blob)
-          call.cancel()
+          // A final blob ends its stream by itself; thousands of cancelled ones would look like a reset flood to HTTP/2.
+          if (blob.state !== BlobState.BLOB_STATE_FINALIZED) call.cancel()
         })
       })
     },
