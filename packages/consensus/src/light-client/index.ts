@@ -13,4 +13,12 @@ export {
   trustSet,
   verifyFinality,
 } from './light-client.ts'
-export { type ProofResponse, type ProvenAccount, verifyAccount, verifyProofResponse, verifyStorage } from './state-proof.ts'
+export {
+  type ProofResponse,
+  type ProvenAccount,
+  readAccount,
+  readStorage,
+  verifyAccount,
+  verifyProofResponse,
+  verifyStorage,
+} from './state-proof.ts'

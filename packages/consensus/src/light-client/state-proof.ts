@@ -1,7 +1,7 @@
 import { bytesToBigint, fromHex, type Hex, isHex, keccak256, toHex } from '@zerog/primitives'
 import { SLOTS_MAX } from './limits.ts'
 import { bytesOf, decodeRlp, listOf, refuse } from './rlp.ts'
-import { verifyTrieProof } from './trie-proof.ts'
+import { type LoadNode, readTrie, verifyTrieProof } from './trie-proof.ts'
 
 export type ProvenAccount = {
   readonly nonce: bigint
@@ -30,7 +30,25 @@ const EMPTY_ACCOUNT: ProvenAccount = {
 
 /** The account at a 20-byte address under a state root, or undefined when it is proven not to exist. Throws PROOF_INVALID. */
 export function verifyAccount(stateRoot: Hex, address: Hex, proof: readonly Uint8Array[]): ProvenAccount | undefined {
-  const encoded = verifyTrieProof(bytes(stateRoot, 32), keccak256(bytes(address, 20)), proof)
+  return accountOf(verifyTrieProof(bytes(stateRoot, 32), keccak256(bytes(address, 20)), proof))
+}
+
+/** The same from nodes that several proofs share. Throws PROOF_INVALID. */
+export function readAccount(stateRoot: Hex, address: Hex, loadNode: LoadNode): ProvenAccount | undefined {
+  return accountOf(readTrie(bytes(stateRoot, 32), keccak256(bytes(address, 20)), loadNode))
+}
+
+/** The word at a 32-byte slot under an account's storage root; 0 when it is proven not to be set. Throws PROOF_INVALID. */
+export function verifyStorage(storageRoot: Hex, slot: Hex, proof: readonly Uint8Array[]): bigint {
+  return wordOf(verifyTrieProof(bytes(storageRoot, 32), keccak256(bytes(slot, 32)), proof))
+}
+
+/** The same from nodes that several proofs share. Throws PROOF_INVALID. */
+export function readStorage(storageRoot: Hex, slot: Hex, loadNode: LoadNode): bigint {
+  return wordOf(readTrie(bytes(storageRoot, 32), keccak256(bytes(slot, 32)), loadNode))
+}
+
+function accountOf(encoded: Uint8Array | undefined): ProvenAccount | undefined {
   if (encoded === undefined) return undefined
   const [nonce, balance, storageRoot, codeHash] = listOf(decodeRlp(encoded), 'account', 4)
   return {
@@ -41,9 +59,7 @@ export function verifyAccount(stateRoot: Hex, address: Hex, proof: readonly Uint
   }
 }
 
-/** The word at a 32-byte slot under an account's storage root; 0 when it is proven not to be set. Throws PROOF_INVALID. */
-export function verifyStorage(storageRoot: Hex, slot: Hex, proof: readonly Uint8Array[]): bigint {
-  const encoded = verifyTrieProof(bytes(storageRoot, 32), keccak256(bytes(slot, 32)), proof)
+function wordOf(encoded: Uint8Array | undefined): bigint {
   if (encoded === undefined) return 0n
   const value = integer(bytesOf(decodeRlp(encoded), 'value'), 32)
   return value > 0n ? value : refuse('a slot holds an encoded zero')

@@ -5,27 +5,35 @@ import { bytesOf, decodeRlp, listOf, type RlpItem, refuse } from './rlp.ts'
 /** Root of the trie without entries: Keccak-256 of the empty string's RLP. */
 const EMPTY_ROOT = keccak256(Uint8Array.of(0x80))
 
+/** An encoded node by its hash; undefined where there is none. What it gives is checked against the hash. */
+export type LoadNode = (hash: Uint8Array) => Uint8Array | undefined
+
 /**
  * The value that `root` binds to a 32-byte path, or undefined when the proof shows that there is none (Merkle-Patricia trie, yellow
  * paper, appendix D). `proof` holds exactly the encoded nodes on the path, root first. Throws PROOF_INVALID on everything else.
  */
 export function verifyTrieProof(root: Uint8Array, path: Uint8Array, proof: readonly Uint8Array[]): Uint8Array | undefined {
   if (proof.length > PROOF_NODES_MAX) refuse(`${proof.length} nodes`)
-  if (equalBytes(root, EMPTY_ROOT)) {
-    if (proof.length > 0) refuse('the empty trie has no nodes')
-    return undefined
-  }
+  if (proof.length > 0 && equalBytes(root, EMPTY_ROOT)) refuse('the empty trie has no nodes')
+  let used = 0
+  const value = readTrie(root, path, () => proof[used++])
+  if (used !== proof.length) refuse(`${proof.length - used} nodes lead nowhere`)
+  return value
+}
+
+/** As `verifyTrieProof`, from nodes that several proofs share. Throws PROOF_INVALID. */
+export function readTrie(root: Uint8Array, path: Uint8Array, loadNode: LoadNode): Uint8Array | undefined {
+  if (equalBytes(root, EMPTY_ROOT)) return undefined
   const nibbles = nibblesOf(path)
   let used = 0
   const load = (hash: Uint8Array): RlpItem => {
-    const encoded = proof[used++] ?? refuse(`node ${used} is missing`)
+    used += 1
+    const encoded = loadNode(hash) ?? refuse(`node ${used} is missing`)
     if (encoded.length > PROOF_NODE_BYTES_MAX) refuse('a node is too long')
     if (!equalBytes(keccak256(encoded), hash)) refuse(`node ${used} does not have the hash that names it`)
     return decodeRlp(encoded)
   }
-  const value = descend(load(root), nibbles, load)
-  if (used !== proof.length) refuse(`${proof.length - used} nodes lead nowhere`)
-  return value
+  return descend(load(root), nibbles, load)
 }
 
 function descend(root: RlpItem, nibbles: readonly number[], load: (hash: Uint8Array) => RlpItem): Uint8Array | undefined {
