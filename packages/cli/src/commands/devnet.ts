@@ -110,6 +110,7 @@ async function demo(context: ActionContext) {
     withStorage,
     withDa: settings.devnet?.da !== undefined,
     daNodeProcess: separateProcess(settings.devnet, 'da-node-1'),
+    openaiKey: settings.devnet?.compute?.openaiKey,
     signal: context.signal,
     timeoutMs: settings.timeoutMs,
     onStep: (step) => context.output.note(`${step.layer}: ${step.step} (${step.ms} ms)`),

@@ -9,6 +9,7 @@ import {
   parseEventLogs,
   type TransactionReceipt,
 } from 'viem'
+import { demoCompute } from './demo-compute.ts'
 import { demoDa } from './demo-da.ts'
 import { repositoryFiles } from './sources.ts'
 import { type DemoStep, type Limits, mustBe, type Timed } from './step.ts'
@@ -28,6 +29,8 @@ export async function runDemo(
     readonly withDa: boolean
     /** A DA node that may be stopped for a while: it is a process of its own, on this machine. */
     readonly daNodeProcess?: number | undefined
+    /** Key of the router; absent where there is no compute layer. */
+    readonly openaiKey?: string | undefined
     readonly signal: AbortSignal
     readonly timeoutMs: number
     readonly onStep: (step: DemoStep) => void
@@ -45,6 +48,7 @@ export async function runDemo(
   await demoChain(client, options, timed)
   if (options.withStorage) await demoStorage(client, options, timed)
   if (options.withDa) await demoDa(client, options, timed)
+  if (options.openaiKey !== undefined) await demoCompute(client, { ...options, apiKey: options.openaiKey }, timed)
   return { steps, verified: true }
 }
 

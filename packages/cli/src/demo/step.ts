@@ -2,7 +2,7 @@ import { ZerogError } from '@zerog/primitives'
 
 /** One row of the table: what was done, what it is called now, how long it took, what it cost. */
 export type DemoStep = {
-  readonly layer: 'chain' | 'storage' | 'da'
+  readonly layer: 'chain' | 'storage' | 'da' | 'compute'
   readonly step: string
   readonly id: string
   readonly detail: string
