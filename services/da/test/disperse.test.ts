@@ -172,6 +172,33 @@ describe('after a restart', () => {
   })
 })
 
+describe('several dispersers', () => {
+  test('drive their own blobs, share the account, and each tells of all blobs', async () => {
+    open = await pipeline()
+    await open.startSecondDisperser(1)
+    const data = Array.from({ length: 12 }, (_, index) => bytesOf(3000 + index, index))
+    // Calls go round, so each of them gets half, and is asked for the other's.
+    const ids = await Promise.all(data.map((bytes) => disperse(bytes)))
+    const finals = await Promise.all(ids.map((id) => untilState(open, id, FINAL)))
+    for (const [index, final] of finals.entries())
+      expect((await retrieve(open, final)).equals(data[index] as Uint8Array)).toBe(true)
+    const views = await open.repository.blobs(ids)
+    expect(new Set(views.map((view) => view?.owner))).toEqual(new Set([0, 1]))
+    expect([...open.chain.records.values()].every(({ windows }) => windows === 1)).toBe(true)
+  })
+
+  test('of one ordinal do not drive together: the lease decides', async () => {
+    open = await pipeline()
+    await open.startSecondDisperser(0)
+    const data = Array.from({ length: 10 }, (_, index) => bytesOf(2000 + index, index))
+    const ids = await Promise.all(data.map((bytes) => disperse(bytes)))
+    // What the one without the lease accepted waits for its turn.
+    await open.stopDisperser()
+    for (const id of ids) await untilState(open, id, FINAL)
+    expect([...open.chain.records.values()].every(({ windows }) => windows === 1)).toBe(true)
+  }, 30_000)
+})
+
 describe("0G's interface", () => {
   const address = () => open.faces().daDisperser ?? ''
   const face = { publicPort: 0, publicWritesPerMinute: 0, publicReadsPerMinute: 0 }

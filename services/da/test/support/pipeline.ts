@@ -26,6 +26,8 @@ export type Pipeline = {
   /** Without drain: its run ends in the middle, and nothing that it started goes on. */
   killDisperser(): Promise<void>
   startDisperser(config?: Record<string, unknown>): Promise<void>
+  /** Another one beside the first, on the same repository, chain and leases, with a disk of its own. */
+  startSecondDisperser(instance: number): Promise<void>
   stopEncoder(): Promise<void>
   startEncoder(): Promise<void>
   close(): Promise<void>
@@ -91,7 +93,7 @@ export async function pipeline(
       ports: {
         chain: async () => chain,
         blobs: async () => disperserDisk,
-        leases: async () => memoryLeases({ clock: systemClock, table }),
+        leases: sharedLeases,
       },
     })
     disperser = context
@@ -101,6 +103,21 @@ export async function pipeline(
       await running.stop()
       await context.close()
     }
+  }
+  const others: TestContext<unknown>[] = []
+  const sharedLeases = async () => memoryLeases({ clock: systemClock, table })
+  async function startSecondDisperser(instance: number): Promise<void> {
+    const { entrance, account } = chain
+    const disk = instance === 0 ? disperserDisk : memoryBlobStore()
+    const context = await testContext({
+      module: defineDaDisperser(async () => ({ repository, committees, entrance, account })),
+      world,
+      instance,
+      config,
+      ports: { chain: async () => chain, blobs: async () => disk, leases: sharedLeases },
+    })
+    others.push(context)
+    await context.start()
   }
   const retriever = await testContext({ module: defineDaRetriever(openCommittees), world })
   await retriever.start()
@@ -130,12 +147,14 @@ export async function pipeline(
       disperser = undefined
     },
     startDisperser,
+    startSecondDisperser,
     async stopEncoder() {
       await encoder?.close()
       encoder = undefined
     },
     startEncoder,
     async close() {
+      for (const other of others) await other.close()
       await disperser?.close()
       await encoder?.close()
       await retriever.close()

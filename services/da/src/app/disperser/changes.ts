@@ -15,7 +15,10 @@ export type Changes = {
 export type BundleChange = { readonly owner: number; readonly bundleIds: readonly string[] }
 
 export function bundleChanges(
-  options: { readonly instance: number /** More than one disperser runs. */; readonly shared: () => boolean },
+  options: {
+    readonly instance: number /** Whether others may listen: more than one disperser runs now. */
+    readonly shared: () => boolean
+  },
   deps: { readonly bus: Bus; readonly clock: Clock; readonly random: Random; readonly logger: Logger },
 ): Changes {
   const listeners = new Set<(change: BundleChange) => void>()
@@ -38,7 +41,6 @@ export function bundleChanges(
       return () => listeners.delete(listener)
     },
     async start() {
-      if (!options.shared()) return
       subscription = await deps.bus.subscribe(
         { subject: SUBJECT, consumer: `da-disperser-${options.instance}-changes` },
         async ({ data }) => {
