@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Rpc } from '@zerog/ports'
+import type { Client, Rpc } from '@zerog/ports'
 import { bytesToBigint, toHex, ZerogError } from '@zerog/primitives'
 import { type Blob, BlobState, DisperserServiceDefinition } from '@zerog/proto/da'
 import type { Publication, ReceiptPublisher } from '../../app/broker/settlement.ts'
@@ -14,19 +14,35 @@ export function daReceiptPublisher(rpc: Rpc): ReceiptPublisher {
   const disperser = rpc.client(DisperserServiceDefinition, 'da-disperser')
   return {
     async publish(bytes, signal) {
-      // The same batch has the same key, so a second publication finds the first.
-      const idempotencyKey = createHash('sha256').update(bytes).digest('hex')
-      const { blob } = await disperser.disperse(requests(bytes, idempotencyKey), { signal, timeoutMs: FINAL_MS })
-      if (blob === undefined) throw malformed('no blob')
-      const deadline = AbortSignal.any([signal, AbortSignal.timeout(FINAL_MS)])
-      if (blob.state === BlobState.BLOB_STATE_FINALIZED) return publicationOf(blob)
-      for await (const { blob: state } of disperser.watchBlob({ id: blob.id }, { signal: deadline })) {
-        if (state?.state === BlobState.BLOB_STATE_FINALIZED) return publicationOf(state)
-        if (state?.state === BlobState.BLOB_STATE_FAILED) throw failed(state)
+      // The same batch has the same key, so a second publication finds the first, unless that one was given up.
+      const digest = createHash('sha256').update(bytes).digest('hex')
+      for (let attempt = 0; ; attempt++) {
+        const state = await disperse(disperser, bytes, { idempotencyKey: `${digest}-${attempt}`, signal })
+        if (state.state === BlobState.BLOB_STATE_FINALIZED) return publicationOf(state)
+        if (attempt === ATTEMPTS_MAX - 1) throw failed(state)
       }
-      throw new ZerogError('DEPENDENCY_UNAVAILABLE', { message: `blob ${blob.id} is not final yet`, retryAfterMs: 1000 })
     },
   }
+}
+
+/** Blobs of one batch that may fail before the operator is asked. */
+const ATTEMPTS_MAX = 16
+
+/** The blob when it is final or given up. */
+async function disperse(
+  disperser: Client<DisperserServiceDefinition>,
+  bytes: Uint8Array,
+  { idempotencyKey, signal }: { readonly idempotencyKey: string; readonly signal: AbortSignal },
+): Promise<Blob> {
+  const { blob } = await disperser.disperse(requests(bytes, idempotencyKey), { signal, timeoutMs: FINAL_MS })
+  if (blob === undefined) throw malformed('no blob')
+  const ended = ({ state }: Blob) => state === BlobState.BLOB_STATE_FINALIZED || state === BlobState.BLOB_STATE_FAILED
+  if (ended(blob)) return blob
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(FINAL_MS)])
+  for await (const { blob: now } of disperser.watchBlob({ id: blob.id }, { signal: deadline })) {
+    if (now !== undefined && ended(now)) return now
+  }
+  throw new ZerogError('DEPENDENCY_UNAVAILABLE', { message: `blob ${blob.id} is not final yet`, retryAfterMs: 1000 })
 }
 
 async function* requests(bytes: Uint8Array, idempotencyKey: string) {

@@ -197,7 +197,10 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
       {
         name: 'prune',
         intervalMs: LIMIT.pruneMs,
-        run: () => repository.prune(clock.nowMs() - config.retentionMs, LIMIT.pruneBatchMax),
+        async run(inner) {
+          const beforeMs = clock.nowMs() - config.retentionMs
+          while (!inner.aborted && (await repository.prune(beforeMs, LIMIT.pruneBatchMax)) === LIMIT.pruneBatchMax);
+        },
       },
       loopDeps,
     ),
