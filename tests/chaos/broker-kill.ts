@@ -1,4 +1,4 @@
-// `node tests/chaos/broker-kill.ts --kills 20`: kills the compute broker of a devnet while users chat, and compares the users' books with the chain.
+// `pnpm chaos:broker --kills 20`: kills the compute broker of a devnet while users chat, and compares the users' books with the chain.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
