@@ -112,3 +112,20 @@ function columnOf(rows: Uint8Array, { rowBytes }: Layout, column: number): Uint8
   for (let i = 0; i < count; i++) out.set(rows.subarray(i * rowBytes + column, i * rowBytes + column + 64), i * 64)
   return out
 }
+
+it('the largest code of the network is restored, whose transform has twice as many places as it has rows', () => {
+  const layout = { k: 4096, n: 12_288, rowBytes: 64 }
+  const original = bytesOf(layout.k * 64, 5)
+  const engine = createKernelEngine()
+  const parity = new Uint8Array(layout.n * 64)
+  engine.encode(original, parity, layout)
+  const present = Uint8Array.from({ length: layout.k }, (_, index) => (index % 10 === 3 ? 0 : 1))
+  const damaged = Uint8Array.from(original, (byte, at) => (present[at >> 6] === 1 ? byte : 0))
+  const missing = present.filter((flag) => flag === 0).length
+  const rows = Array.from({ length: missing }, (_, index): [number, Uint8Array] => [
+    7 * index,
+    parity.subarray(7 * index * 64, (7 * index + 1) * 64),
+  ])
+  engine.restore(damaged, present, new Map(rows), layout)
+  expect(equalBytes(damaged, original)).toBe(true)
+})

@@ -21,13 +21,16 @@ const FACTORS: usize = SUMS + 4096 * 16
 const SCALE: usize = FACTORS + PLACES * TABLE
 const PRODUCTS: usize = SCALE + TABLE
 const WORK: usize = PRODUCTS + 32 * 1024
-const WORK_BYTES: usize = 1 << 20
+/** A block of 64 bytes of every place that there can be. */
+const WORK_BYTES: usize = PLACES * 64
 /** Rows in and out, one after the other. */
 export const DATA: usize = WORK + WORK_BYTES
 export const DATA_BYTES: usize = 16 << 20
 
 /** Columns of a block in bytes: with 512 the two thousand rows of a usual bundle take 1 MiB. */
 const BLOCK: usize = 512
+/** What the rows of a block should take, so that they stay in the cache; 64 bytes are the least that a block can be. */
+const BLOCK_BYTES: usize = 1 << 20
 
 let prepared: usize = 0
 
@@ -107,7 +110,7 @@ export function combine(count: usize, rowBytes: usize, stride: usize): void {
 // @ts-ignore: decorator
 @inline
 function blockOf(count: usize): usize {
-  return min(BLOCK, (WORK_BYTES / count) & ~63)
+  return max(64, min(BLOCK, (BLOCK_BYTES / count) & ~63))
 }
 
 /** Inverse transform of `count` rows of which only the first `filled` are not zero and are written. Returns how many are written now. */
