@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { developmentDisperser } from '@zerog/contracts'
 import { sha256 } from '@zerog/kernels'
@@ -24,6 +23,7 @@ import { getBlobStatus } from '../grpc/zerog-disperser/get-blob-status.ts'
 import { addressLimiter } from '../grpc/zerog-disperser/limiter.ts'
 import { retrieveBlob } from '../grpc/zerog-disperser/retrieve-blob.ts'
 import { startDisperserServer } from '../grpc/zerog-disperser/server.ts'
+import { incrementalSha256 } from '../sha256.ts'
 
 type Context = ModuleContext<DaDisperserConfig>
 
@@ -75,7 +75,7 @@ export async function startDisperser(context: Context, parts: DisperserParts): P
     random,
     logger,
     meter,
-    hasher,
+    hasher: incrementalSha256,
   })
   await disperser.prepare()
   serveDisperser(rpc, disperser, { rules: options, committees, random })
@@ -173,9 +173,4 @@ async function privateKey({ config, network }: Context): Promise<Hex> {
     message: `${config.accountKeyFile} should hold 64 hexadecimal digits`,
     metadata: { field: 'accountKeyFile' },
   })
-}
-
-function hasher() {
-  const hash = createHash('sha256')
-  return { update: (bytes: Uint8Array) => void hash.update(bytes), digest: () => new Uint8Array(hash.digest()) }
 }

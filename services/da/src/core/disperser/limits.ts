@@ -6,8 +6,6 @@ export const CHUNK_BYTES_MAX = 1024 * 1024
 export const PIECE_BYTES_MAX = 4 * 1024 * 1024
 /** Blobs that 0G's clients may send: 1024 * 1024 * 31 - 4 (its disperser/apiserver/server.go). */
 export const ZEROG_BLOB_BYTES_MAX = 32_505_852
-/** Requests of 0G's clients in bytes, as its own server takes them. */
-export const ZEROG_MESSAGE_BYTES_MAX = 300 * 1024 * 1024
 export const IDEMPOTENCY_KEY_CHARS_MAX = 128
 export const BLOB_ID_CHARS_MAX = 256
 

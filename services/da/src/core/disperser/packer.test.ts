@@ -6,6 +6,7 @@ import {
   createPacker,
   ENTRY_BYTES,
   LIST_BYTES,
+  type Load,
   nextFlushMs,
   type PackLimits,
   partBytesMax,
@@ -20,18 +21,21 @@ describe('the packer', () => {
   test('closes a bundle at its size, after its time, or when nothing else happens', () => {
     const packer = createPacker()
     addPart(packer, { part: part('a', 400), retentionSeconds: 60, nowMs: 0 }, limits)
-    expect(nextFlushMs(packer, { idle: false }, limits)).toBe(100)
-    expect(nextFlushMs(packer, { idle: true }, limits)).toBe(5)
-    expect(takeBatches(packer, { nowMs: 4, idle: true }, limits)).toEqual([])
-    expect(takeBatches(packer, { nowMs: 5, idle: true }, limits)).toMatchObject([{ reason: 'idle' }])
+    expect(nextFlushMs(packer, { load: 'some' }, limits)).toBe(100)
+    expect(nextFlushMs(packer, { load: 'idle' }, limits)).toBe(5)
+    expect(takeBatches(packer, { nowMs: 4, load: 'idle' }, limits)).toEqual([])
+    expect(takeBatches(packer, { nowMs: 5, load: 'idle' }, limits)).toMatchObject([{ reason: 'idle' }])
     addPart(packer, { part: part('b', 400), retentionSeconds: 60, nowMs: 10 }, limits)
-    expect(takeBatches(packer, { nowMs: 109, idle: false }, limits)).toEqual([])
-    expect(takeBatches(packer, { nowMs: 110, idle: false }, limits)).toMatchObject([{ reason: 'time' }])
+    expect(takeBatches(packer, { nowMs: 109, load: 'some' }, limits)).toEqual([])
+    expect(takeBatches(packer, { nowMs: 110, load: 'some' }, limits)).toMatchObject([{ reason: 'time' }])
     addPart(packer, { part: part('c', 1000 - LIST_BYTES - ENTRY_BYTES), retentionSeconds: 60, nowMs: 200 }, limits)
-    expect(takeBatches(packer, { nowMs: 200, idle: false }, limits)).toMatchObject([{ reason: 'size' }])
+    expect(takeBatches(packer, { nowMs: 200, load: 'some' }, limits)).toMatchObject([{ reason: 'size' }])
     addPart(packer, { part: part('d', 1), retentionSeconds: 60, nowMs: 300 }, limits)
-    expect(takeBatches(packer, { nowMs: 300, idle: false, draining: true }, limits)).toMatchObject([{ reason: 'drain' }])
-    expect(nextFlushMs(packer, { idle: true }, limits)).toBeUndefined()
+    expect(takeBatches(packer, { nowMs: 300, load: 'some', draining: true }, limits)).toMatchObject([{ reason: 'drain' }])
+    expect(nextFlushMs(packer, { load: 'idle' }, limits)).toBeUndefined()
+    addPart(packer, { part: part('e', 1), retentionSeconds: 60, nowMs: 400 }, limits)
+    expect(takeBatches(packer, { nowMs: 899, load: 'busy' }, limits)).toEqual([])
+    expect(takeBatches(packer, { nowMs: 900, load: 'busy' }, limits)).toMatchObject([{ reason: 'time' }])
   })
 
   test('puts every part into exactly one bundle, in order, within the limits and with its own term', () => {
@@ -41,16 +45,16 @@ describe('the packer', () => {
       pauseMs: fc.integer({ min: 0, max: 60 }),
     })
     fc.assert(
-      fc.property(fc.array(anyPart, { maxLength: 60 }), fc.boolean(), (given, idle) => {
+      fc.property(fc.array(anyPart, { maxLength: 60 }), fc.constantFrom<Load>('idle', 'some', 'busy'), (given, load) => {
         const packer = createPacker()
         let nowMs = 0
         const batches = []
         for (const [index, { lengthBytes, retentionSeconds, pauseMs }] of given.entries()) {
           nowMs += pauseMs
           addPart(packer, { part: part(String(index), lengthBytes), retentionSeconds, nowMs }, limits)
-          batches.push(...takeBatches(packer, { nowMs, idle }, limits))
+          batches.push(...takeBatches(packer, { nowMs, load }, limits))
         }
-        batches.push(...takeBatches(packer, { nowMs, idle, draining: true }, limits))
+        batches.push(...takeBatches(packer, { nowMs, load, draining: true }, limits))
         for (const retentionSeconds of [60, 3600]) {
           const packed = batches
             .filter((batch) => batch.retentionSeconds === retentionSeconds)

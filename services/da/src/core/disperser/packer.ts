@@ -8,11 +8,16 @@ export type PackLimits = {
   readonly flushBytes: number
   readonly bundleBytesMax: number
   readonly partsMax: number
-  /** A part waits no longer than this. */
+  /** A part waits no longer than this, and while the encoders are busy five times as long: more would only queue for them. */
   readonly flushMs: number
   /** With nothing else under way, it leaves when so long nothing came after it. */
   readonly idleMs: number
 }
+
+/** What else goes on. idle: no bundle is being coded; busy: so many that another one would wait. */
+export type Load = 'idle' | 'some' | 'busy'
+
+const BUSY_FACTOR = 5
 
 export type Batch = { readonly retentionSeconds: number; readonly parts: readonly Part[]; readonly reason: FlushReason }
 
@@ -65,10 +70,10 @@ export function addPart(
   if (queue.bytes >= limits.flushBytes || queue.parts.length >= limits.partsMax) close(packer, retentionSeconds, 'size')
 }
 
-/** Batches whose time has come. `idle`: no bundle is being coded. */
+/** Batches whose time has come. */
 export function takeBatches(
   packer: Packer,
-  now: { readonly nowMs: number; readonly idle: boolean; readonly draining?: boolean },
+  now: { readonly nowMs: number; readonly load: Load; readonly draining?: boolean },
   limits: PackLimits,
 ): Batch[] {
   for (const [retentionSeconds, queue] of [...packer.open]) {
@@ -79,19 +84,23 @@ export function takeBatches(
 }
 
 /** When to look again, on the clock of `nowMs`. */
-export function nextFlushMs(packer: Packer, now: { readonly idle: boolean }, limits: PackLimits): number | undefined {
-  const times = [...packer.open.values()].map((queue) => dueMs(queue, now.idle, limits))
+export function nextFlushMs(packer: Packer, now: { readonly load: Load }, limits: PackLimits): number | undefined {
+  const times = [...packer.open.values()].map((queue) => dueMs(queue, now.load, limits))
   return packer.full.length > 0 ? 0 : times.length === 0 ? undefined : Math.min(...times)
 }
 
-function dueReason(queue: Queue, { nowMs, idle }: { nowMs: number; idle: boolean }, limits: PackLimits): FlushReason | undefined {
-  if (nowMs - queue.firstMs >= limits.flushMs) return 'time'
-  return nowMs >= dueMs(queue, idle, limits) ? 'idle' : undefined
+function dueReason(
+  queue: Queue,
+  { nowMs, load }: { readonly nowMs: number; readonly load: Load },
+  limits: PackLimits,
+): FlushReason | undefined {
+  if (nowMs < dueMs(queue, load, limits)) return undefined
+  return nowMs - queue.firstMs >= limits.flushMs ? 'time' : 'idle'
 }
 
-function dueMs(queue: Queue, idle: boolean, limits: PackLimits): number {
-  const latest = queue.firstMs + limits.flushMs
-  return idle ? Math.min(latest, queue.lastMs + limits.idleMs) : latest
+function dueMs(queue: Queue, load: Load, limits: PackLimits): number {
+  const latestMs = queue.firstMs + limits.flushMs * (load === 'busy' ? BUSY_FACTOR : 1)
+  return load === 'idle' ? Math.min(latestMs, queue.lastMs + limits.idleMs) : latestMs
 }
 
 function close(packer: Packer, retentionSeconds: number, reason: FlushReason): void {

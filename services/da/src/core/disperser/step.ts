@@ -1,4 +1,4 @@
-import { addPart, nextFlushMs, takeBatches } from './packer.ts'
+import { addPart, type Load, nextFlushMs, takeBatches } from './packer.ts'
 import type { DisperserEffect, DisperserEvent, DisperserRules, DisperserState, DrivenBundle, Failure } from './state.ts'
 import {
   graceOver,
@@ -30,7 +30,7 @@ export function step(state: DisperserState, event: DisperserEvent, input: Input,
 
 /** When `wake` is due, on the clock of `nowMs`. */
 export function nextWakeMs(state: DisperserState, rules: DisperserRules): number | undefined {
-  const times = [nextFlushMs(state.packer, { idle: isIdle(state) }, rules)]
+  const times = [nextFlushMs(state.packer, { load: loadOf(state) }, rules)]
   // A verification that runs ends with an event of its own.
   for (const window of state.windows.values()) if (!window.verifying) times.push(window.graceUntilMs)
   for (const bundle of state.bundles.values()) if (!bundle.running && !bundle.queued) times.push(bundle.retryAtMs)
@@ -244,15 +244,18 @@ function afterCertificate(
 }
 
 function flush(state: DisperserState, { nowMs }: Input, rules: DisperserRules): DisperserEffect[] {
-  const batches = takeBatches(state.packer, { nowMs, idle: isIdle(state), draining: state.draining }, rules)
+  const batches = takeBatches(state.packer, { nowMs, load: loadOf(state), draining: state.draining }, rules)
   state.creating += batches.length
   return batches.map((batch) => ({ kind: 'create', batch }))
 }
 
-function isIdle(state: DisperserState): boolean {
-  if (state.creating > 0) return false
-  for (const { phase } of state.bundles.values()) if (phase === 'coding') return false
-  return true
+/** Two bundles keep coding, sending and storing busy at once: what comes meanwhile shares the next one. */
+const BUSY_BUNDLES = 2
+
+function loadOf(state: DisperserState): Load {
+  let count = state.creating
+  for (const { phase } of state.bundles.values()) if (phase === 'coding') count++
+  return count === 0 ? 'idle' : count < BUSY_BUNDLES ? 'some' : 'busy'
 }
 
 function startCoding(state: DisperserState, rules: DisperserRules): DisperserEffect[] {
