@@ -32,7 +32,7 @@ it('answers from its own weights: nothing that it says stands in the code as a s
 
 it('keeps to its context: a conversation that fills it ends by length', () => {
   const engine = createEngine(model)
-  const promptTokens = chatPrompt(model.tokenizer, [{ role: 'user', content: 'zerog '.repeat(245) }]).slice(0, 255)
+  const promptTokens = chatPrompt(model.tokenizer, [{ role: 'user', content: 'zerog '.repeat(400) }]).slice(0, 255)
   const sequence = engine.createSequence({ promptTokens, maxTokens: 100 })
   while (sequence.finished === undefined) engine.step([sequence])
   expect(sequence.tokens.length).toBeLessThanOrEqual(1)

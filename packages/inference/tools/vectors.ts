@@ -45,7 +45,10 @@ export function computeVectors(model: Model, kernels: 'wasm' | 'typescript'): Ve
     const promptTokens = chatPrompt(model.tokenizer, [{ role: 'user', content: question }])
     const sequence = engine.createSequence({ promptTokens, maxTokens: 40, sampling, seed, topLogprobs: 0 })
     let logprobMicro: number | undefined
-    while (sequence.finished === undefined) logprobMicro ??= engine.step([sequence])[0]?.logprob?.logprobMicro
+    while (sequence.finished === undefined) {
+      const [result] = engine.step([sequence])
+      logprobMicro ??= result?.logprob?.logprobMicro
+    }
     const { tokens, finished } = sequence
     const { tokenIdsRoot, traceRoot } = sequence.trace()
     sequence.release()
