@@ -88,7 +88,11 @@ export function within<T>(
       signal.removeEventListener('abort', abort)
       how()
     }
-    if (signal.aborted) return abort()
+    if (signal.aborted) {
+      // Nobody waits for it any more; unheard, its failure would end the process.
+      work.catch(() => {})
+      return abort()
+    }
     signal.addEventListener('abort', abort, { once: true })
     work.then(
       (value) => finish(() => resolve(value)),
