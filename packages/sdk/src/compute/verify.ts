@@ -40,14 +40,16 @@ export async function verifyAnswer(
 ): Promise<VerifiedAnswer> {
   const stored = await receiptOf(context, answer.id, options)
   const { receipt, signature } = decodeSignedReceipt(hexToBytes(stored))
-  require('request', receipt.requestHash === sha256(answer.requestBytes))
-  require('response', receipt.responseHash === sha256(answer.responseBytes))
+  demand('request', receipt.requestHash === sha256(answer.requestBytes))
+  demand('response', receipt.responseHash === sha256(answer.responseBytes))
   const read = orderOf(answer)
-  require('provider', receipt.provider.toLowerCase() === answer.provider.toLowerCase())
+  demand('provider', receipt.provider.toLowerCase() === answer.provider.toLowerCase())
   const { promptTokens, completionTokens } = receipt
   const usage = read.usage
-  require('usage', usage === undefined ||
-    (BigInt(usage.promptTokens) === promptTokens && BigInt(usage.completionTokens) === completionTokens))
+  demand(
+    'usage',
+    usage === undefined || (BigInt(usage.promptTokens) === promptTokens && BigInt(usage.completionTokens) === completionTokens),
+  )
   const chainId = await context.chainId()
   const signer = recoverReceiptSigner(receipt, {
     domain: receiptDomain({ chainId: BigInt(chainId), receiptAnchor: RECEIPT_ANCHOR }),
@@ -59,12 +61,12 @@ export async function verifyAnswer(
     functionName: 'getService',
     args: [receipt.provider],
   })
-  require('signer', service.teeSignerAcknowledged && service.teeSignerAddress.toLowerCase() === signer.toLowerCase())
+  demand('signer', service.teeSignerAcknowledged && service.teeSignerAddress.toLowerCase() === signer.toLowerCase())
   const price = options.price ?? { promptWei: service.inputPrice, completionWei: service.outputPrice }
   // Cached prompt tokens and tiers make it cheaper than this, never dearer without a tier that says so on chain.
-  require('fee', receipt.fee <= promptTokens * price.promptWei + completionTokens * price.completionWei)
-  require('fee', answer.costWei === undefined || answer.costWei === receipt.fee)
-  if (options.modelRoot !== undefined) require('model', receipt.modelRoot === options.modelRoot.toLowerCase())
+  demand('fee', receipt.fee <= promptTokens * price.promptWei + completionTokens * price.completionWei)
+  demand('fee', answer.costWei === undefined || answer.costWei === receipt.fee)
+  if (options.modelRoot !== undefined) demand('model', receipt.modelRoot === options.modelRoot.toLowerCase())
   const checks = ['request', 'response', 'order', 'provider', 'usage', 'signature', 'signer', 'fee'] as const
   return { receipt, signer, checks: options.modelRoot === undefined ? checks : [...checks, 'model'] }
 }
@@ -91,7 +93,7 @@ function orderOf(answer: ChatAnswer) {
   }
 }
 
-function require(check: string, holds: boolean): void {
+function demand(check: string, holds: boolean): void {
   if (!holds) throw failed(check)
 }
 
