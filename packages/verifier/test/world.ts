@@ -43,7 +43,9 @@ import {
   type Evidence,
   encodeEvidence,
   encodeLineage,
+  type FactQuestion,
   factPlan,
+  type LinkName,
   lineageHash,
   packNodes,
   rowsOf,
@@ -73,16 +75,20 @@ export type WorldOptions = {
   readonly paidPercent?: bigint
   /** The first claim of every user is a carry. */
   readonly carry?: boolean
+  /** What the chain says otherwise: added to the first slot of a contract, or to a slot of all settlements; `empty`: nothing is stored. */
+  readonly change?: { readonly contract: string; readonly place?: number; readonly by: bigint }
 }
 
 export type World = {
   readonly trust: Trust
   readonly blob: Uint8Array
-  readonly stateRoot: Hex
   /** Evidence of receipt `index`, with or without the bytes of request and answer. */
   evidence(index: number, full?: boolean): Promise<Evidence>
   bytes(index: number, full?: boolean): Promise<Uint8Array>
-  readonly slots: Record<string, Record<Hex, bigint>>
+  /** Words of slots as the chain holds them. */
+  chainFacts(): { readonly anchor: readonly [Hex, Hex]; readonly settlements: ReadonlyMap<Hex, readonly [Hex, Hex, Hex]> }
+  /** Hashes of the nodes that each link's proofs hold. */
+  proofsByLink(index: number): Promise<Map<LinkName, Set<Hex>>>
 }
 
 const EPOCH_LENGTH = 10n
@@ -179,6 +185,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     tree.users.flatMap(({ user, requestsHash, sum }, index) => {
       const paid = (sum * (options.paidPercent ?? 100n)) / 100n
       const values = [BigInt(requestsHash), BigInt(3 + index), sum | (paid << 128n)]
+      const { contract, place: changed, by = 0n } = options.change ?? {}
+      if (contract === 'settlement' && changed !== undefined) values[changed] = (values[changed] ?? 0n) + by
       return sum === 0n ? [] : settlementSlots(user, provider).map((slot, place) => [slot, values[place] as bigint])
     }),
   )
@@ -189,13 +197,14 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     5n,
     options.lineage ? BigInt(lineageHash(lineage)) : 0n,
   ]
-  const slots: World['slots'] = {
+  const slots: Record<string, Record<Hex, bigint>> = {
     inferenceServing: { [signerSlot(provider)]: BigInt(signer) | (1n << 160n) | (1n << 168n), ...settlements },
     receiptAnchor: Object.fromEntries(
       anchorSlots(provider, tree.batchRoot).map((slot, place) => [slot, anchor[place] as bigint]),
     ),
     modelRegistry: model ? Object.fromEntries(modelSlots(MODEL).map((slot, place) => [slot, entry[place] as bigint])) : {},
   }
+  applyChange(slots, options.change)
   const allocation = {
     ...genesisAllocation({
       chainId,
@@ -244,6 +253,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       parentHash,
       extraData: hashOf(set),
       timestampSeconds: START + height,
+      // Blocks behind the settlement's have another state.
+      ...(parentHash === WORD ? {} : { stateRoot: toHex(draw('state', String(height))) }),
     })
     return { header, hash: toHex(keccak256(header)) }
   }
@@ -266,6 +277,33 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     offset += 24 + 49 * claims.length
   }
   const entryOfBlob = parseBundle(bundle)[1] as { offset: number }
+  const questionOf = ({ user, modelRoot }: InferenceReceipt, sum: bigint): FactQuestion => {
+    return { provider, user, sum, batchRoot: tree.batchRoot, epoch: DA_EPOCH, modelRoot }
+  }
+  const prove = async (question: FactQuestion) => {
+    const plan = factPlan(question, { contracts: trust.contracts, committeeAccounts: accounts })
+    const answers: { address: Hex; account: Uint8Array[]; storage: Uint8Array[][] }[] = []
+    for (const { address, slots: asked } of plan) {
+      const { accountProof, storageProof } = await executor.proof(genesis.header.stateRoot, address, asked)
+      const storage = storageProof.map(({ proof }) => proof.map((node) => fromHex(node)))
+      answers.push({ address, account: accountProof.map((node) => fromHex(node)), storage })
+    }
+    return answers
+  }
+  const proofsByLink: World['proofsByLink'] = async (index) => {
+    const { receipt } = receipts[index] as (typeof receipts)[number]
+    const sum = tree.users.find(({ user }) => user === receipt.user)?.sum as bigint
+    const [serving, anchored, ...others] = await prove(questionOf(receipt, sum))
+    const hashes = (...proofs: (readonly Uint8Array[] | undefined)[]) =>
+      new Set(proofs.flatMap((nodes) => nodes ?? []).map((node) => toHex(keccak256(node))))
+    return new Map<LinkName, Set<Hex>>([
+      ['signer-registered', hashes(serving?.account, serving?.storage[0])],
+      ['settlement', hashes(serving?.account, ...(serving?.storage.slice(1) ?? []))],
+      ['data-availability', hashes(anchored?.account, ...(anchored?.storage ?? []))],
+      ['da-committee', hashes(...others.slice(0, 1 + accounts.length).flatMap(({ account, storage }) => [account, ...storage]))],
+      ['model', hashes(...others.slice(1 + accounts.length).flatMap(({ account, storage }) => [account, ...storage]))],
+    ])
+  }
   const evidence: World['evidence'] = async (index, full = false) => {
     const answered = receipts[index] as (typeof receipts)[number]
     const { receipt, salt, commitment } = answered
@@ -273,20 +311,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     const claims = claimsOf(receipt.user)
     const claimIndex = claims.findIndex((claim) => claim.commitment === commitment)
     const place = { blobIndex: 1, blobOffset: entryOfBlob.offset, userOffset: offsets.get(receipt.user) as number, claimIndex }
-    const question = {
-      provider,
-      user: receipt.user,
-      sum: userTree.sum,
-      batchRoot: tree.batchRoot,
-      epoch: DA_EPOCH,
-      modelRoot: receipt.modelRoot,
-    }
-    const proofs: Uint8Array[][] = []
-    for (const { address, slots: asked } of factPlan(question, { contracts: trust.contracts, committeeAccounts: accounts })) {
-      const proof = await executor.proof(genesis.header.stateRoot, address, asked)
-      proofs.push(proof.accountProof.map((node) => fromHex(node)))
-      for (const { proof: nodes } of proof.storageProof) proofs.push(nodes.map((node) => fromHex(node)))
-    }
+    const question = questionOf(receipt, userTree.sum)
+    const proofs = (await prove(question)).flatMap(({ account, storage }) => [account, ...storage])
     return {
       chainId,
       ...(full ? { answer: { request: answered.request, response: answered.response } } : {}),
@@ -319,8 +345,25 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       lineage: options.lineage ? lineage : new Uint8Array(0),
     }
   }
+  const word = (value: bigint | undefined): Hex => toHex(bigintToBytes(value ?? 0n, 32))
+  const chainFacts: World['chainFacts'] = () => {
+    const settled = (user: Hex) => settlementSlots(user, provider).map((slot) => word(settlements[slot])) as [Hex, Hex, Hex]
+    return {
+      anchor: anchor.map(word) as [Hex, Hex],
+      settlements: new Map(active.map((user) => [user, settled(user)])),
+    }
+  }
   const bytes: World['bytes'] = async (index, full) => encodeEvidence(await evidence(index, full))
-  return { trust, blob, stateRoot: genesis.header.stateRoot, evidence, bytes, slots }
+  return { trust, blob, evidence, bytes, proofsByLink, chainFacts }
+}
+
+function applyChange(slots: Record<string, Record<Hex, bigint>>, change: WorldOptions['change']): void {
+  if (change === undefined) return
+  for (const [contract, words] of Object.entries(slots)) {
+    if (change.contract === 'empty') slots[contract] = {}
+    const first = Object.keys(words)[0] as Hex | undefined
+    if (change.contract === contract && first !== undefined) words[first] = (words[first] ?? 0n) + change.by
+  }
 }
 
 type SignedSet = { readonly validators: readonly Validator[]; readonly keys: readonly SecretKey[] }
