@@ -94,7 +94,7 @@ try {
     const ids: string[] = []
     let next = 0
     await Promise.all(
-      Array.from({ length: 64 }, async () => {
+      Array.from({ length: 512 }, async () => {
         while (next++ < blobs) ids.push(await disperser.disperse(randomBytes(1024)))
       }),
     )

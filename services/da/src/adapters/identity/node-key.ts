@@ -1,9 +1,10 @@
-import { chmod, open, readFile, rename } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SecretKey } from '@chainsafe/blst'
 import { developmentDaNode } from '@zerog/contracts'
 import type { Random } from '@zerog/ports'
 import { fromHex, isHex, ZerogError } from '@zerog/primitives'
+import { createSecretFile } from '@zerog/runtime'
 
 const FILE = 'node.key'
 
@@ -25,7 +26,9 @@ export async function nodeKey(options: {
     return await readKey(path)
   } catch (error) {
     if (!(error instanceof ZerogError) || error.metadata.code !== 'ENOENT') throw error
-    return createKey(path, options)
+    const key = SecretKey.fromKeygen(options.random.bytes(32)).toBytes()
+    await createSecretFile(path, Buffer.from(key).toString('hex'))
+    return key
   }
 }
 
@@ -47,26 +50,4 @@ async function readKey(path: string): Promise<Uint8Array> {
       metadata: { path },
     })
   }
-}
-
-/** Durable before the first signature: file, then its name. */
-async function createKey(path: string, { dataDir, random }: { dataDir: string; random: Random }): Promise<Uint8Array> {
-  const key = SecretKey.fromKeygen(random.bytes(32)).toBytes()
-  const temporary = `${path}.new`
-  const file = await open(temporary, 'w', 0o600)
-  try {
-    await file.writeFile(Buffer.from(key).toString('hex'))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await chmod(temporary, 0o600)
-  await rename(temporary, path)
-  const folder = await open(dataDir, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-  return key
 }

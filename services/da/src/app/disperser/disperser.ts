@@ -126,9 +126,13 @@ export function createDisperser(options: DisperserOptions, deps: DisperserDeps):
       return blob
     },
     views,
-    prepare: sweep,
-    async run(signal) {
+    async prepare() {
+      await sweep()
+      // Before the first stream that watches another disperser's blob.
       await deps.changes.start()
+      deps.changes.listen(submitter.poke)
+    },
+    async run(signal) {
       await Promise.all([
         underLease(driverLease, signal, async (token, stop) => {
           driving = true

@@ -130,6 +130,8 @@ export function createSigning(rules: DriverRules, run: Run, deps: DriverDeps) {
     await window?.writing
     await keep('closed window', () => repository.closeWindow(fence, windowId))
     deps.onSubmittable()
+    // Whoever holds the account may be another process.
+    if (window !== undefined) deps.changes.announce({ owner: rules.instance, bundleIds: window.bundleIds })
   }
 
   async function drop(windowId: string): Promise<void> {

@@ -2,6 +2,7 @@ import { decodeCertificate } from '@zerog/availability'
 import type { ChainClient, Clock, Logger, Random } from '@zerog/ports'
 import { fromHex, ZerogError } from '@zerog/primitives'
 import {
+  SUBMIT_IDLE_MS,
   SUBMIT_RETRY_FIRST_MS,
   SUBMIT_RETRY_MAX_MS,
   TRANSACTION_GAS_MAX,
@@ -78,7 +79,7 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
       await submit(windows, fence)
       return 0
     }
-    return nextAtMs === undefined ? SUBMIT_RETRY_MAX_MS : Math.max(0, nextAtMs - clock.nowMs())
+    return nextAtMs === undefined ? SUBMIT_IDLE_MS : Math.max(0, nextAtMs - clock.nowMs())
   }
 
   async function settleOrResend(pending: PendingTransaction, fence: Fence): Promise<number> {

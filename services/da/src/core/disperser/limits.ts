@@ -43,6 +43,8 @@ export const ENCODER_SLACK_MS = 20_000
 /** Windows of one transaction; each costs up to 260,000 gas. */
 export const TRANSACTION_WINDOWS_MAX = 32
 export const TRANSACTION_GAS_MAX = 15_000_000n
+/** Between two looks for certificates of other dispersers, where the bus did not tell of them. */
+export const SUBMIT_IDLE_MS = 2_000
 export const SUBMIT_RETRY_FIRST_MS = 500
 export const SUBMIT_RETRY_MAX_MS = 30_000
 /** A transaction that no block took in this time is sent again with a higher fee. */
