@@ -1,8 +1,9 @@
-import { chmod, open, readFile, rename } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { developmentAccounts } from '@zerog/contracts'
 import type { Random } from '@zerog/ports'
 import { fromHex, type Hex, isHex, toHex, ZerogError } from '@zerog/primitives'
+import { createSecretFile } from '@zerog/runtime'
 
 /** The provider's key: as configured, or, on the development network only, the last of its public accounts (the next one per broker). */
 export function providerKey(of: {
@@ -34,32 +35,15 @@ export async function signerKey(of: {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
-  const text = present?.trim() ?? (await create(path, of))
+  if (present === undefined) {
+    const key = of.random.bytes(32)
+    await createSecretFile(path, `${toHex(key)}\n`)
+    return key
+  }
+  const text = present.trim()
   if (isHex(text, 32)) return fromHex(text, 32)
   throw new ZerogError('DATA_FOLDER_DAMAGED', {
     message: `${path} should hold 0x and 64 hexadecimal digits; restore it, or remove it and let a new signer be registered`,
     metadata: { path },
   })
-}
-
-/** Durable before the first signature: file, then its name. */
-async function create(path: string, { dataDir, random }: { readonly dataDir: string; readonly random: Random }): Promise<string> {
-  const text = toHex(random.bytes(32))
-  const temporary = `${path}.new`
-  const file = await open(temporary, 'w', 0o600)
-  try {
-    await file.writeFile(`${text}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await chmod(temporary, 0o600)
-  await rename(temporary, path)
-  const folder = await open(dataDir, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-  return text
 }
