@@ -10,7 +10,7 @@ export function roundShift(value: number, shift: number): number {
 }
 
 export function clamp(value: number, low: number, high: number): number {
-  return value < low ? low : value > high ? high : value
+  return Math.max(low, Math.min(high, value))
 }
 
 /** Largest s with s * s <= value * 2^10, for 0 <= value < 2^50. */

@@ -26,8 +26,9 @@ export type Audit = SequenceTrace & {
 const ROWS = 64
 
 /**
- * Executes a claimed answer again: reads prompt and answer in one pass, which is several times cheaper than decoding, and draws each token
- * from the claimed text before it. The trace is that of the claimed tokens: it equals the receipt's unless logits were forged.
+ * Executes a claimed answer again: reads prompt and answer in one pass and draws each token from the claimed text before it. The trace is
+ * that of the claimed tokens: it equals the receipt's unless logits were forged. For models of a million parameters it costs about as
+ * much as decoding, because logits, their hashes and the draws are the larger part; the pass itself is twice as fast.
  */
 export function auditAnswer(model: Model, { promptTokens, tokens, finished, ...draw }: ClaimedAnswer): Audit {
   const { sampling = GREEDY, seed = 0n } = draw
