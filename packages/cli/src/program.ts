@@ -7,6 +7,7 @@ import { addDaCommands } from './commands/da.ts'
 import { addDevnetCommands } from './commands/devnet.ts'
 import { addHelpCommands } from './commands/help.ts'
 import { addStorageCommands } from './commands/storage.ts'
+import { addVerifyCommand } from './commands/verify.ts'
 import { type CliHost, colorWanted } from './host.ts'
 import type { Output, OutputOptions, Result } from './output/output.ts'
 import { ownVersion } from './settings/own-version.ts'
@@ -68,6 +69,7 @@ export function createProgram(deps: ProgramHost): { readonly command: Command; r
   addStorageCommands(program, act)
   addComputeCommands(program, act)
   addDaCommands(program, act)
+  addVerifyCommand(program, act)
   addAccountCommands(program, act)
   addConfigCommands(program, act)
   addHelpCommands(program, act)

@@ -108,7 +108,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const sets = Array.from({ length: steps + 1 }, (_, epoch) =>
     validatorsOf(options.validators ?? 4, options.sameSet ? 0 : epoch, draw),
   )
-  const trust = trustOf({ chainId, validatorSetHash: hashOf(sets[0] as SignedSet), epochLength: EPOCH_LENGTH })
+  const trust = trustOf({ chainId, validatorSetHash: hashOf(sets[0] as SignedSet), epoch: 0n, epochLength: EPOCH_LENGTH })
   const { receiptAnchor } = trust.contracts
   const domain = receiptDomain({ chainId, receiptAnchor })
 

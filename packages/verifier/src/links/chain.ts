@@ -60,9 +60,11 @@ export function checkValidators(
   { block, validators: { trusted: encoded, steps } }: Evidence,
   { trust, multisignature }: { trust: Trust; multisignature: Multisignature },
 ): Finding {
-  let trusted = trustSet({ hash: trust.validatorSetHash, epoch: trust.epoch, validators: encoded })
-  for (const step of steps) trusted = follow(trusted, step, { trust, multisignature })
   const { context, certificate, validatorCount } = decodeCertificate(block.certificate)
+  const epoch = trust.epoch ?? context.epoch - BigInt(steps.length)
+  if (epoch < 0n) refuse(`There are ${steps.length} steps to epoch ${context.epoch}.`)
+  let trusted = trustSet({ hash: trust.validatorSetHash, epoch, validators: encoded })
+  for (const step of steps) trusted = follow(trusted, step, { trust, multisignature })
   if (context.chainId !== trust.chainId) refuse(`The certificate is of chain ${context.chainId}, not ${trust.chainId}.`)
   if (context.epoch !== trusted.epoch)
     refuse(`The certificate is of epoch ${context.epoch}, the steps lead to epoch ${trusted.epoch}.`)

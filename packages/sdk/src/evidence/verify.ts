@@ -1,0 +1,20 @@
+// Evidence of an answer, verified without a network: apart from the main entry, because codes and curves would make every bundle larger.
+export {
+  auditBatch,
+  type BatchAudit,
+  type BatchFacts,
+  compareBatch,
+  type Difference,
+  decodeEvidence,
+  type Evidence,
+  type EvidenceTrust,
+  LINK_NAMES,
+  type Link,
+  type LinkName,
+  type LinkState,
+  type Trust,
+  type TrustedVerdict,
+  type UserAudit,
+  type VerifyOptions,
+  verifyEvidence,
+} from '@zerog/verifier'
