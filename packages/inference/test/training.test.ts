@@ -9,8 +9,9 @@ import { createBatcher, vocabularyTexts } from '../training/batches.ts'
 import { learnMerges } from '../training/bpe.ts'
 import { conversationOf, readCorpus } from '../training/corpus.ts'
 import { exportModel } from '../training/export.ts'
+import { initialState } from '../training/state.ts'
 import { train } from '../training/train.ts'
-import { createTrainer, initialState } from '../training/trainer.ts'
+import { createTrainer } from '../training/trainer.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'zerog-training-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))

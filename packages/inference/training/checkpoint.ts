@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path'
 import type { Merges } from '../src/tokenizer.ts'
 import type { ModelShape } from '../src/types.ts'
-import type { TrainerState } from './trainer.ts'
+import type { TrainerState } from './state.ts'
 
 /** One line of the loss curve: the mean over the steps since the line before. */
 export type CurvePoint = { readonly step: number; readonly loss: number; readonly rate: number }

@@ -8,7 +8,8 @@ import { createBatcher, vocabularyTexts } from './batches.ts'
 import { learnMerges } from './bpe.ts'
 import { type Checkpoint, type CurvePoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { readCorpus } from './corpus.ts'
-import { createTrainer, initialState } from './trainer.ts'
+import { initialState } from './state.ts'
+import { createTrainer } from './trainer.ts'
 
 export type TrainOptions = {
   readonly seed: number
