@@ -188,6 +188,9 @@ export const computeRouterConfig = z.strictObject({
   bodyBytesMax: z.int().min(1024).max(104_857_600).default(4_194_304).describe('largest body of a request, bytes'),
   providerHeadMs: milliseconds(100, 3_600_000, 120_000).describe('a provider must begin its answer within this time, ms'),
   refreshMs: milliseconds(100, 600_000, 5000).describe('how often providers are read from the chain and probed, ms'),
+  firstProviderWaitMs: milliseconds(0, 600_000, 0).describe(
+    'time that the start waits for a provider that answers: a devnet says it is ready when questions are answered, ms',
+  ),
   keyTtlMs: milliseconds(0, 600_000, 2000).describe('a change of a key at another router counts here after this time, ms'),
   accountMinWei: wei('2000000000000000000').describe('the balance at a provider is filled up below this, wei'),
   accountTargetWei: wei('5000000000000000000').describe('what the balance at a provider is filled up to, wei'),

@@ -42,6 +42,8 @@ export const LIMITS = {
     drainMs: 20_000,
     /** Kept answers past their time are removed this often, ms. */
     cleanMs: 60_000,
+    /** Pause between looks for the first provider at the start, ms. */
+    firstProviderPauseMs: 200,
   },
   worker: {
     /** Models of one worker. */

@@ -61,6 +61,7 @@ export function targetSettings(
         developmentKey: DEVELOPMENT_OPENAI_KEY,
         adminToken: DEVELOPMENT_ADMIN_TOKEN,
         refreshMs: 1000,
+        firstProviderWaitMs: 15_000,
       }
     case 'gateway': {
       const computeRouterUrl = options.chainOnly ? '' : `http://127.0.0.1:${facts.ports.router}`

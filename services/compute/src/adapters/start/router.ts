@@ -101,7 +101,17 @@ export async function startRouterWith(
       known.add(service.provider)
     }
   }
-  await refresh().catch((error) => logger.warn('providers_not_read', { error }))
+  const waitUntilMs = clock.monotonicMs() + config.firstProviderWaitMs
+  for (;;) {
+    await refresh().catch((error) => logger.warn('providers_not_read', { error }))
+    if (
+      directory.providers().some(({ health }) => isUsable(health, clock.nowMs())) ||
+      clock.monotonicMs() >= waitUntilMs ||
+      signal.aborted
+    )
+      break
+    await clock.sleep(LIMITS.router.firstProviderPauseMs, signal).catch(() => {})
+  }
   await books.resume((address) => directory.providers().find(({ service }) => service.provider === address))
   const clean = () => repository.cleanIdempotency({ holder: undefined, nowMs: clock.nowMs() })
   const loops = [
