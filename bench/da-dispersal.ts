@@ -1,10 +1,11 @@
 // Dispersal over a devnet with ten members: latency to the certificate, sustained rate through gRPC with the profile that names what bounds it,
 // and what 10,000 small blobs cost. Run: node bench/da-dispersal.ts [--mode latency|rate|small] [--blobs 20] [--mib 4] [--nodes 10]
-//   [--processes] (one process per target, joined by gRPC with mutual TLS; else all in one)
+//   [--processes] (one process per target, joined by gRPC with mutual TLS; else all in one) [--no-profile]
+// CPU is that of all processes of the devnet while it is measured, the profile is that of the same time, over all threads.
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Client, credentials } from '@grpc/grpc-js'
@@ -24,16 +25,27 @@ const { values } = parseArgs({
     mib: { type: 'string', default: '4' },
     nodes: { type: 'string', default: '10' },
     processes: { type: 'boolean', default: false },
-    profile: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: true },
   },
+  allowNegative: true,
 })
 const count = Number(values.blobs)
 const blobBytes = Math.round(Number(values.mib) * 1024 * 1024)
 const CHUNK_BYTES = 1024 * 1024
+const STAGES = [
+  'zerog_da_encode_seconds',
+  'zerog_da_put_rows_seconds',
+  'zerog_da_store_rows_seconds',
+  'zerog_da_row_check_seconds',
+  'zerog_da_certificate_seconds',
+  'zerog_da_final_seconds',
+]
 
 const folder = mkdtempSync(join(tmpdir(), 'zerog-bench-'))
 const dataDir = join(folder, 'devnet')
-const profiling = values.mode === 'rate' || values.profile
+const profiling = values.profile
+/** The time that is measured: CLOCK_MONOTONIC in microseconds, which the profiles have too. */
+const measured = { fromUs: 0, untilUs: 0 }
 const profile = profiling ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : []
 const shape = values.processes ? ['--processes'] : []
 const devnet = spawn(
@@ -48,10 +60,19 @@ try {
   const disperser = await connect()
   await disperser.disperse(randomBytes(100_000)) // sessions, threads and code are warm after some of these
   for (let round = 0; round < 4; round++) await certified(blobBytes)
+  const cpuBeforeMs = cpuMsOf(devnet.pid as number) // it runs
+  const stagesBefore = await stages()
+  measured.fromUs = monotonicUs()
   if (values.mode === 'latency') await latency()
   else if (values.mode === 'small') await small()
   else await rate()
-  await printStages()
+  measured.untilUs = monotonicUs()
+  const cpuMs = cpuMsOf(devnet.pid as number) - cpuBeforeMs
+  const wallMs = (measured.untilUs - measured.fromUs) / 1000
+  console.log(
+    `CPU of the devnet: ${cpuMs} ms, ${Math.round(cpuMs / count)} ms per blob, ${(cpuMs / wallMs).toFixed(2)} cores; load ${loadavg()[0]?.toFixed(1)}`,
+  )
+  printStages(stagesBefore, await stages())
   disperser.close()
 
   /** Seconds from the first byte sent until the certificate is known to the caller. */
@@ -126,26 +147,40 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** Means of the stages since the start, out of the targets' own metrics. */
-async function printStages(): Promise<void> {
+type Stages = ReadonlyMap<string, { readonly sum: number; readonly count: number }>
+
+/** Sums and counts of the stages out of the targets' own metrics. */
+async function stages(): Promise<Stages> {
   const { services } = JSON.parse(readFileSync(join(dataDir, 'endpoints.json'), 'utf8'))
   const admins = new Set<string>(Object.values(services as Record<string, { admin: string }>).map(({ admin }) => admin))
   const texts = await Promise.all([...admins].map(async (admin) => (await fetch(`http://${admin}/metrics`)).text()))
-  const sum = (name: string) =>
-    texts
-      .join('\n')
-      .split('\n')
+  const lines = [...new Set(texts)].join('\n').split('\n')
+  const total = (name: string) =>
+    lines
       .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-      .reduce((total, line) => total + Number(line.split(' ').at(-1)), 0)
-  for (const name of [
-    'zerog_da_encode_seconds',
-    'zerog_da_put_rows_seconds',
-    'zerog_da_certificate_seconds',
-    'zerog_da_final_seconds',
-  ]) {
-    const count = sum(`${name}_count`)
-    console.log(`${name}: mean ${((1000 * sum(`${name}_sum`)) / Math.max(count, 1)).toFixed(1)} ms of ${count}`)
+      .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+  return new Map(STAGES.map((name) => [name, { sum: total(`${name}_sum`), count: total(`${name}_count`) }]))
+}
+
+function printStages(before: Stages, after: Stages): void {
+  for (const [name, { sum, count }] of after) {
+    const samples = count - (before.get(name)?.count ?? 0)
+    const seconds = sum - (before.get(name)?.sum ?? 0)
+    if (samples > 0) console.log(`${name}: mean ${((1000 * seconds) / samples).toFixed(1)} ms of ${samples}`)
   }
+}
+
+/** User and system time of a process and its children, all threads. */
+function cpuMsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const own = (Number(fields[11]) + Number(fields[12])) * 10 // clock ticks of 1/100 s
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+  return children.reduce((sum, child) => sum + cpuMsOf(Number(child)), own)
+}
+
+function monotonicUs(): number {
+  return Number(process.hrtime.bigint() / 1000n)
 }
 
 function report(line: string): void {
@@ -223,29 +258,39 @@ type Profile = {
   readonly nodes: readonly { readonly id: number; readonly callFrame: { readonly functionName: string; readonly url: string } }[]
   readonly samples: readonly number[]
   readonly timeDeltas: readonly number[]
+  /** Microseconds of CLOCK_MONOTONIC. */
+  readonly startTime: number
 }
 
-/** Self time by function over all threads and processes: what bounds the rate. */
+/** Self time by function over all threads and processes while it was measured: what bounds the rate. */
 function printProfiles(): void {
   const byName = new Map<string, number>()
-  let busy = 0
+  const threads: number[] = []
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'))) {
-    const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Profile
+    const { nodes, samples, timeDeltas, startTime } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Profile
     const names = new Map(
       nodes.map(({ id, callFrame: { functionName, url } }) => [
         id,
         `${functionName || '(anonymous)'} ${url.split('/').slice(-3).join('/')}`,
       ]),
     )
+    let atUs = startTime
+    let busyMs = 0
     for (const [index, sample] of samples.entries()) {
+      const deltaUs = timeDeltas[index] ?? 0
+      atUs += deltaUs
+      if (atUs < measured.fromUs || atUs > measured.untilUs) continue
       const name = names.get(sample) ?? '?'
-      if (name.startsWith('(idle)') || name.startsWith('(program)')) continue
-      const ms = (timeDeltas[index] ?? 0) / 1000
-      busy += ms
-      byName.set(name, (byName.get(name) ?? 0) + ms)
+      if (name.startsWith('(idle)')) continue
+      busyMs += deltaUs / 1000
+      byName.set(name, (byName.get(name) ?? 0) + deltaUs / 1000)
     }
+    threads.push(busyMs)
   }
+  const busy = threads.reduce((sum, ms) => sum + ms, 0)
+  const share = threads.filter((ms) => ms > busy / 100).sort((a, b) => b - a)
+  console.log(`busy ms per blob by thread: ${share.map((ms) => (ms / count).toFixed(0)).join(', ')}`)
   for (const [name, ms] of [...byName].sort((a, b) => b[1] - a[1]).slice(0, 25)) {
-    console.log(`${((100 * ms) / busy).toFixed(1).padStart(5)} %  ${name}`)
+    console.log(`${((100 * ms) / busy).toFixed(1).padStart(5)} %  ${(ms / count).toFixed(1).padStart(6)} ms per blob  ${name}`)
   }
 }
