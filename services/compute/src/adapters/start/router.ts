@@ -112,6 +112,8 @@ export async function startRouterWith(
       break
     await clock.sleep(LIMITS.router.firstProviderPauseMs, signal).catch(() => {})
   }
+  // A provider answers once it holds the money for it.
+  if (config.firstProviderWaitMs > 0) await fund().catch((error) => logger.warn('balances_not_read', { error }))
   await books.resume((address) => directory.providers().find(({ service }) => service.provider === address))
   const clean = () => repository.cleanIdempotency({ holder: undefined, nowMs: clock.nowMs() })
   const loops = [
