@@ -39,7 +39,7 @@ function runScript(name: string, args: readonly string[]): Record<string, unknow
 
 describe('the voter under loss, delay, partitions, crashes and lies', () => {
   for (const { count, seeds } of [
-    { count: 4, seeds: LONG ? 8_000 : 200 },
+    { count: 4, seeds: LONG ? 8_000 : 320 },
     { count: 7, seeds: LONG ? 1_800 : 15 },
     { count: 31, seeds: LONG ? 200 : 1 },
   ]) {
