@@ -32,6 +32,14 @@ export {
   readEpoch,
 } from './da/calls.ts'
 export { developmentDaMembers } from './da/development.ts'
+export {
+  type EpochSchedule,
+  encodeLeaveCommittee,
+  encodeMakeEpoch,
+  encodeSetVotes,
+  encodeUpdateSocket,
+  readEpochSchedule,
+} from './da/epochs.ts'
 export { DA_DEFAULTS, type DaParameters } from './da/genesis.ts'
 export {
   DEVELOPMENT_ACCOUNT_COUNT,

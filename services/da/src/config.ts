@@ -136,6 +136,11 @@ export const daDisperserConfig = z.strictObject({
       'file with the private key that pays for certificates, 64 hexadecimal digits; null on the development network: derived',
     ),
   tipWei: z.int().min(0).max(1_000_000_000_000).default(1_000_000_000).describe('tip per gas of certificate transactions, wei'),
+  epochKeeper: z
+    .boolean()
+    .default(true)
+    .describe('begin the next epoch of the committee when the present one is over; one process at a time does, by a lease'),
+  epochCheckMs: milliseconds(50, 3_600_000, 5000).describe('pause between two looks whether the epoch is over, ms'),
   heightFirst: z.int().min(0).default(0).describe('first block that is searched for certificates of this installation'),
 })
 export type DaDisperserConfig = z.output<typeof daDisperserConfig>

@@ -11,10 +11,15 @@ import {
 import type { ChainClient, ChainLog, FinalizedBlock } from '@zerog/ports'
 import { fromHex, type Hex, keccak256, toHex, ZerogError } from '@zerog/primitives'
 import { blstMultisignature } from '../../src/adapters/bls.ts'
+import { staticCommittees } from '../../src/adapters/committees/static.ts'
+import type { Committees } from '../../src/app/committees.ts'
 import type { Account, Entrance } from '../../src/app/disperser/entrance.ts'
+import type { EpochRegistry } from '../../src/app/disperser/epoch-keeper.ts'
 import { CHAIN_ID } from './members.ts'
 
 const ADDRESS: Hex = '0x0600000000000000000000000000000000000201'
+/** Call data of makeEpoch here. */
+const MAKE_EPOCH: Hex = '0x0e'
 const TOPIC = toHex(keccak256(new TextEncoder().encode('window certified')))
 
 type CertifiedWindow = { readonly certificate: Certificate; readonly statements: readonly Statement[] }
@@ -26,6 +31,11 @@ type CertifiedWindow = { readonly certificate: Certificate; readonly statements:
 export type EntranceChain = ChainClient & {
   readonly entrance: Entrance
   readonly account: Account
+  /** Epochs are the given committees, in their order; the first one is the present one. */
+  readonly registry: EpochRegistry
+  readonly committees: Committees
+  /** Transactions for the next epoch that came too early. */
+  earlyEpochs(): number
   /** Recorded bundles with the number of windows that named each. */
   readonly records: ReadonlyMap<string, { readonly statement: Statement; windows: number }>
   transactionCount(): number
@@ -35,7 +45,16 @@ export type EntranceChain = ChainClient & {
   forget(count: number): void
 }
 
-export function entranceChain(committees: readonly Committee[]): EntranceChain {
+export function entranceChain(committees: readonly Committee[], options: { readonly epochBlocks?: number } = {}): EntranceChain {
+  const epochBlocks = BigInt(options.epochBlocks ?? 28_800)
+  let epochIndex = 0
+  let epochFirst = 0n
+  let early = 0
+  const known = () => committees.slice(0, epochIndex + 1)
+  const overdueBlocks = (): bigint | undefined => {
+    const blocksOver = BigInt(blocks.length) - (epochFirst + epochBlocks)
+    return blocksOver < 0n || epochIndex + 1 >= committees.length ? undefined : blocksOver
+  }
   const blocks: FinalizedBlock[] = []
   const calls = new Map<Hex, readonly CertifiedWindow[]>()
   const records = new Map<string, { statement: Statement; windows: number }>()
@@ -57,7 +76,7 @@ export function entranceChain(committees: readonly Committee[]): EntranceChain {
   append([])
 
   function check({ certificate, statements }: CertifiedWindow): void {
-    const committee = committees.find(({ epoch, id }) => epoch === certificate.epoch && id === certificate.committee)
+    const committee = known().find(({ epoch, id }) => epoch === certificate.epoch && id === certificate.committee)
     if (committee === undefined) throw new ZerogError('TRANSACTION_REFUSED', { message: 'no such committee' })
     try {
       verifyCertificate(certificate, committee, { chainId: CHAIN_ID, multisignature: blstMultisignature })
@@ -73,6 +92,13 @@ export function entranceChain(committees: readonly Committee[]): EntranceChain {
 
   function execute(data: Hex, transactionHash: Hex): void {
     const logs: ChainLog[] = []
+    if (data === MAKE_EPOCH) {
+      if (overdueBlocks() === undefined) early++
+      else {
+        epochIndex++
+        epochFirst = BigInt(blocks.length)
+      }
+    }
     for (const window of calls.get(data) ?? []) {
       check(window)
       let news = false
@@ -136,6 +162,9 @@ export function entranceChain(committees: readonly Committee[]): EntranceChain {
     nonce: async () => nonce,
     baseFee: async () => 1n,
     async estimateGas({ data }) {
+      if (data === MAKE_EPOCH && overdueBlocks() === undefined) {
+        throw new ZerogError('TRANSACTION_REFUSED', { message: 'EpochNotOver' })
+      }
       for (const window of calls.get(data) ?? []) check(window)
       return 250_000n
     },
@@ -158,6 +187,12 @@ export function entranceChain(committees: readonly Committee[]): EntranceChain {
   return {
     entrance,
     account,
+    registry: { encode: () => ({ to: ADDRESS, data: MAKE_EPOCH }), overdueBlocks: async () => overdueBlocks() },
+    committees: {
+      current: () => staticCommittees(known()).current(),
+      committeeOf: (name) => staticCommittees(known()).committeeOf(name),
+    },
+    earlyEpochs: () => early,
     records,
     transactionCount: () => nonce,
     hold() {

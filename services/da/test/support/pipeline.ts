@@ -3,7 +3,6 @@ import { memoryBlobStore, memoryKv, memoryLeases, memoryLeaseTable } from '@zero
 import type { BlobStore, Client } from '@zerog/ports'
 import { type Blob, BlobState, DisperserServiceDefinition, RetrieverServiceDefinition } from '@zerog/proto/da'
 import { type TestContext, type TestWorld, testContext, testWorld } from '@zerog/runtime/testing'
-import { staticCommittees } from '../../src/adapters/committees/static.ts'
 import { memoryDisperserRepository } from '../../src/adapters/sql/memory-repository.ts'
 import type { DisperserRepository } from '../../src/app/disperser/repository.ts'
 import { defineDaDisperser, defineDaEncoder, defineDaNode, defineDaRetriever } from '../../src/module.ts'
@@ -33,19 +32,27 @@ export type Pipeline = {
   close(): Promise<void>
 }
 
+const STAKES = [1n, 1n, 1n, 1n]
+
 export async function pipeline(
   options: {
     readonly stakes?: readonly bigint[]
     readonly config?: Record<string, unknown>
     readonly repository?: DisperserRepository
+    /** Epochs after the first one, with the same members, and how many blocks each lasts. Default: one epoch for ever. */
+    readonly epochs?: { readonly further: number; readonly blocks: number }
     /** Members that do not do what they should. */
     readonly faults?: Readonly<Record<number, Fault>>
   } = {},
 ): Promise<Pipeline> {
   const world = testWorld()
-  const members = membersOf(options.stakes ?? [1n, 1n, 1n, 1n])
-  const committees = staticCommittees([members.committee])
-  const chain = entranceChain([members.committee])
+  const members = membersOf(options.stakes ?? STAKES)
+  const further = Array.from({ length: options.epochs?.further ?? 0 }, (_, index) => {
+    const epoch = members.committee.epoch + BigInt(index + 1)
+    return membersOf(options.stakes ?? STAKES, { epoch, seed: 100 + index }).committee
+  })
+  const chain = entranceChain([members.committee, ...further], { epochBlocks: options.epochs?.blocks ?? 28_800 })
+  const { committees, registry } = chain
   const repository = options.repository ?? memoryDisperserRepository()
   const table = memoryLeaseTable()
   const count = members.committee.members.length
@@ -79,6 +86,7 @@ export async function pipeline(
     leaseTtlMs: 500,
     forgetIntervalMs: 100,
     refillFirstMs: 50,
+    epochCheckMs: 50,
     ...options.config,
   }
   let disperser: TestContext<unknown> | undefined
@@ -87,7 +95,7 @@ export async function pipeline(
   async function startDisperser(override: Record<string, unknown> = {}): Promise<void> {
     const { entrance, account } = chain
     const context = await testContext({
-      module: defineDaDisperser(async () => ({ repository, committees, entrance, account })),
+      module: defineDaDisperser(async () => ({ repository, committees, entrance, account, registry })),
       world,
       config: { ...config, ...override },
       ports: {
@@ -110,7 +118,7 @@ export async function pipeline(
     const { entrance, account } = chain
     const disk = instance === 0 ? disperserDisk : memoryBlobStore()
     const context = await testContext({
-      module: defineDaDisperser(async () => ({ repository, committees, entrance, account })),
+      module: defineDaDisperser(async () => ({ repository, committees, entrance, account, registry })),
       world,
       instance,
       config,

@@ -7,6 +7,7 @@ import type { Committees } from '../../app/committees.ts'
 import { bundleChanges } from '../../app/disperser/changes.ts'
 import { createDisperser, type Disperser } from '../../app/disperser/disperser.ts'
 import type { Account, Entrance } from '../../app/disperser/entrance.ts'
+import type { EpochRegistry } from '../../app/disperser/epoch-keeper.ts'
 import type { DisperserRepository } from '../../app/disperser/repository.ts'
 import type { DaDisperserConfig } from '../../config.ts'
 import { SQL_BATCH_MAX, ZEROG_BLOB_BYTES_MAX } from '../../core/disperser/limits.ts'
@@ -14,6 +15,7 @@ import { partBytesMax } from '../../core/disperser/packer.ts'
 import { blstMultisignature } from '../bls.ts'
 import { keyAccount } from '../chain/account.ts'
 import { daEntrance } from '../chain/entrance.ts'
+import { epochRegistry } from '../chain/epoch-registry.ts'
 import { chainJsonRpc } from '../chain/json-rpc.ts'
 import { serveDisperser } from '../grpc/disperser/serve.ts'
 import { rpcEncoderClient } from '../grpc/encoder-client.ts'
@@ -33,6 +35,7 @@ export type DisperserParts = {
   readonly committees: Committees
   readonly account?: Account
   readonly entrance?: Entrance
+  readonly registry?: EpochRegistry
 }
 
 const WINDOW_BUNDLES_MAX = 64
@@ -68,6 +71,7 @@ export async function startDisperser(context: Context, parts: DisperserParts): P
     changes,
     chain,
     entrance: parts.entrance ?? daEntrance(chain, { chainId }),
+    registry: parts.registry ?? epochRegistry(chain),
     account,
     store: await context.blobs('blobs'),
     leases: await context.leases(),

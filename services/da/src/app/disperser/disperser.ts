@@ -4,10 +4,14 @@ import { type AcceptRules, createAcceptor, type Hasher, type Upload } from './ac
 import { blobBytes, storeName } from './blob-bytes.ts'
 import { bundleBuilder } from './bundles.ts'
 import { createDriver, type DriverDeps, type DriverRules } from './driver.ts'
+import { createEpochKeeper, type EpochRegistry } from './epoch-keeper.ts'
 import { disperserMetrics } from './metrics.ts'
 import type { BlobView, DisperserCounts } from './repository.ts'
 import { createSubmitter, type SubmitterDeps, type SubmitterOptions } from './submitter.ts'
 import { createViews, type Views } from './views.ts'
+
+/** One keeper for all installations that share leases; others that call too lose only the gas of a revert. */
+const EPOCH_LEASE = 'da-epoch-keeper'
 
 export type DisperserOptions = AcceptRules &
   DriverRules &
@@ -18,10 +22,14 @@ export type DisperserOptions = AcceptRules &
     /** How long bytes are kept after a blob became final, to refill members. */
     readonly hotMs: number
     readonly forgetIntervalMs: number
+    /** Whether this process may begin epochs. */
+    readonly epochKeeper: boolean
+    readonly epochCheckMs: number
   }
 
 export type DisperserDeps = Omit<DriverDeps, 'bytes' | 'builder' | 'metrics' | 'onSubmittable'> &
-  Omit<SubmitterDeps, 'metrics'> & {
+  Omit<SubmitterDeps, 'metrics' | 'epochs'> & {
+    readonly registry: EpochRegistry
     readonly store: BlobStore
     readonly leases: Leases
     readonly meter: Meter
@@ -48,7 +56,8 @@ export function createDisperser(options: DisperserOptions, deps: DisperserDeps):
   const builder = bundleBuilder({ repository, bytes })
   let counts: DisperserCounts | undefined
   const metrics = disperserMetrics(deps.meter, () => counts)
-  const submitter = createSubmitter(options, { ...deps, metrics })
+  const epochs = createEpochKeeper(options, deps)
+  const submitter = createSubmitter(options, { ...deps, metrics, epochs })
   const driver = createDriver(options, { ...deps, bytes, builder, metrics, onSubmittable: submitter.poke })
   const views = createViews(options, deps)
   const acceptor = createAcceptor(options, { ...deps, bytes, onAccepted: driver.accepted })
@@ -84,6 +93,19 @@ export function createDisperser(options: DisperserOptions, deps: DisperserDeps):
 
   const driverLease = `da-disperser-${options.instance}`
   const submitterLease = `da-submitter-${deps.account.address}`
+
+  /** Transactions of the account and, for one account of all, the epochs. */
+  async function submit(token: bigint, stop: AbortSignal): Promise<void> {
+    const ended = new AbortController()
+    const signal = AbortSignal.any([stop, ended.signal])
+    const keeping = options.epochKeeper && underLease(EPOCH_LEASE, signal, (_, held) => epochs.hold(submitter.poke, held))
+    try {
+      await submitter.run({ name: submitterLease, token }, stop)
+    } finally {
+      ended.abort()
+      await keeping
+    }
+  }
 
   async function housekeeping(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -140,7 +162,7 @@ export function createDisperser(options: DisperserOptions, deps: DisperserDeps):
             driving = false
           })
         }),
-        underLease(submitterLease, signal, (token, stop) => submitter.run({ name: submitterLease, token }, stop)),
+        underLease(submitterLease, signal, submit),
         housekeeping(signal),
       ])
       await deps.changes.close()

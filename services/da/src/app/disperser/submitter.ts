@@ -1,6 +1,6 @@
 import { decodeCertificate } from '@zerog/availability'
 import type { ChainClient, Clock, Logger, Random } from '@zerog/ports'
-import { fromHex, ZerogError } from '@zerog/primitives'
+import { fromHex, type Hex, ZerogError } from '@zerog/primitives'
 import {
   SUBMIT_IDLE_MS,
   SUBMIT_RETRY_FIRST_MS,
@@ -11,6 +11,7 @@ import {
 } from '../../core/disperser/limits.ts'
 import type { Changes } from './changes.ts'
 import type { Account, Entrance } from './entrance.ts'
+import type { EpochKeeper } from './epoch-keeper.ts'
 import type { DisperserMetrics } from './metrics.ts'
 import type { DisperserRepository, Fence, FinalBundle, PendingTransaction, WindowRecord } from './repository.ts'
 
@@ -19,6 +20,7 @@ export type SubmitterDeps = {
   readonly chain: ChainClient
   readonly entrance: Entrance
   readonly account: Account
+  readonly epochs: Pick<EpochKeeper, 'take' | 'encode'>
   readonly changes: Changes
   readonly clock: Clock
   readonly random: Random
@@ -74,6 +76,10 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
   async function round(fence: Fence): Promise<number> {
     const pending = await repository.pendingTransaction()
     if (pending !== undefined) return settleOrResend(pending, fence)
+    if (await deps.epochs.take()) {
+      await beginEpoch(fence)
+      return 0
+    }
     const { windows, nextAtMs } = await repository.submittable(clock.nowMs(), TRANSACTION_WINDOWS_MAX)
     if (windows.length > 0) {
       await submit(windows, fence)
@@ -99,9 +105,28 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
   }
 
   async function replace(pending: PendingTransaction, fence: Fence): Promise<void> {
+    const feeAtLeast = (pending.feePerGas * 5n) / 4n + 1n
+    if (pending.windowIds.length === 0) return beginEpoch(fence, { nonce: pending.nonce, feeAtLeast })
     const windows = await repository.windowsOf(pending.windowIds)
     if (windows.length === 0) return send(pending.raw)
-    await signAndSend({ windows, nonce: pending.nonce, feeAtLeast: (pending.feePerGas * 5n) / 4n + 1n }, fence)
+    await signAndSend({ windows, nonce: pending.nonce, feeAtLeast }, fence)
+  }
+
+  /** A transaction without windows. Where the contract refuses it by now, nothing is sent, and one that is replaced goes out as it was. */
+  async function beginEpoch(fence: Fence, replaced?: { readonly nonce: number; readonly feeAtLeast: bigint }): Promise<void> {
+    const call = deps.epochs.encode()
+    let gas: bigint
+    try {
+      gas = await account.estimateGas(call)
+    } catch (error) {
+      logger.warn('epoch_refused', { error: String(error) })
+      const pending = await repository.pendingTransaction()
+      if (pending !== undefined) await send(pending.raw)
+      return
+    }
+    const { nonce, feeAtLeast } = replaced ?? { nonce: await account.nonce(), feeAtLeast: 0n }
+    await keepAndSend({ call: { ...call, gas }, nonce, feeAtLeast, windowIds: [] }, fence)
+    logger.info('epoch_begun', { nonce })
   }
 
   async function submit(windows: readonly WindowRecord[], fence: Fence): Promise<void> {
@@ -157,19 +182,30 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
     // Certificates were verified, so only what failed once is asked about first. (While nothing happens on a chain, its last block's
     // time is old, and what is right now would be refused then.)
     if (windows.some(({ attempts }) => attempts > 0)) await account.estimateGas({ to: entrance.address, data })
+    const call = { to: entrance.address, data, gas }
+    await keepAndSend({ call, nonce, feeAtLeast, windowIds: windows.map(({ id }) => id) }, fence)
+  }
+
+  /** Kept before it is sent, so that a crash does not double it. */
+  async function keepAndSend(
+    {
+      call,
+      nonce,
+      feeAtLeast,
+      windowIds,
+    }: {
+      readonly call: { readonly to: Hex; readonly data: Hex; readonly gas: bigint }
+      readonly nonce: number
+      readonly feeAtLeast: bigint
+      readonly windowIds: readonly string[]
+    },
+    fence: Fence,
+  ): Promise<void> {
     const { tipPerGas } = options
     const wanted = 2n * (await account.baseFee()) + tipPerGas
     const feePerGas = wanted > feeAtLeast ? wanted : feeAtLeast
     const tip = feeAtLeast > 0n && feePerGas === feeAtLeast ? feePerGas : tipPerGas
-    const { raw, hash } = await account.sign({
-      nonce,
-      to: entrance.address,
-      data,
-      gas: (gas * 5n) / 4n,
-      feePerGas,
-      tipPerGas: tip,
-    })
-    const windowIds = windows.map(({ id }) => id)
+    const { raw, hash } = await account.sign({ ...call, nonce, gas: (call.gas * 5n) / 4n, feePerGas, tipPerGas: tip })
     await repository.saveTransaction(fence, { nonce, raw, hash, sentAtMs: clock.nowMs(), feePerGas, windowIds })
     await send(raw)
   }
@@ -213,4 +249,3 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
 
   return { poke, run, followedHeight: () => followed }
 }
-export type Submitter = ReturnType<typeof createSubmitter>

@@ -23,8 +23,6 @@ export const SQL_BATCH_MAX = 1_000
 export const SQL_WAITING_MAX = 50_000
 /** Streams of WatchBlob of one disperser. */
 export const WATCHERS_MAX = 20_000
-/** Committees that are kept: the ones of the last epochs. */
-export const COMMITTEES_KEPT_MAX = 16
 
 /** Coding jobs that wait for memory. */
 export const CODING_JOBS_WAITING_MAX = 256
