@@ -1,7 +1,7 @@
 import { sha256 } from '@zerog/kernels'
-import { assert, concatBytes } from '@zerog/primitives'
+import { assert, concatBytes, toHex } from '@zerog/primitives'
 import type { Committee, Member } from './committee.ts'
-import { ROWS_CHECKED } from './limits.ts'
+import { ORDERS_KEPT_MAX, ROWS_CHECKED } from './limits.ts'
 import { permutation } from './permutation.ts'
 
 /**
@@ -12,7 +12,7 @@ import { permutation } from './permutation.ts'
 export type Assignment = {
   /** Original and parity rows. */
   readonly rowCount: number
-  /** Rows that only this member must keep, a view. */
+  /** Rows that only this member must keep, a copy. */
   dealt(member: number): Uint32Array
   /** Rows that it keeps besides, a copy; empty for most. */
   topUp(member: number): Uint32Array
@@ -34,7 +34,7 @@ export function assignRows(
 ): Assignment {
   const rowCount = bundle.k + bundle.n
   const cuts = cutsOf(dealCounts(committee.members, rowCount))
-  const order = permutation(rowCount, assignmentSeed(bundle.commitment, committee.seed))
+  const order = orderOf(rowCount, assignmentSeed(bundle.commitment, committee.seed))
   let places: Uint32Array | undefined
   const cut = (member: number): readonly [number, number] => {
     assert(Number.isInteger(member) && member >= 0 && member < committee.members.length, 'a member of the committee')
@@ -47,7 +47,7 @@ export function assignRows(
   }
   return {
     rowCount,
-    dealt: (member) => order.subarray(...cut(member)),
+    dealt: (member) => order.slice(...cut(member)),
     topUp(member) {
       const [first, last] = cut(member)
       return keeps(member).slice(last - first)
@@ -59,6 +59,21 @@ export function assignRows(
       return memberAt(cuts, places[row] as number)
     },
   }
+}
+
+const orders = new Map<string, Uint32Array>()
+
+/**
+ * The permutation, kept for the bundles that came last: it depends on nothing but its arguments, and everybody in a process who works on a
+ * bundle asks for the same one. Only copies of it are handed out.
+ */
+function orderOf(rowCount: number, seed: Uint8Array): Uint32Array {
+  const key = `${rowCount}/${toHex(seed)}`
+  const order = orders.get(key) ?? permutation(rowCount, seed)
+  orders.delete(key)
+  orders.set(key, order)
+  if (orders.size > ORDERS_KEPT_MAX) orders.delete(orders.keys().next().value as string) // the oldest; the map is not empty
+  return order
 }
 
 /** sha256(domain ‖ commitment ‖ epoch seed): nobody knows the rows of a member before both are fixed. */

@@ -11,6 +11,8 @@ export const MEMBERS_MAX = 1_024
 /** Original rows of a committee's code, before large bundles ask for more. */
 export const ROWS_MIN = 256
 export const ROWS_MAX = 4_096
+/** Bundles whose order of rows is kept, up to 64 KiB each. */
+export const ORDERS_KEPT_MAX = 32
 /** Rows that one party must check at random to be sure of the encoding with 100 bits at rate 1/4 (reference 2.10). */
 export const ROWS_CHECKED = 148
 

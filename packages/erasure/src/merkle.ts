@@ -17,7 +17,8 @@ export type ProvenTree = {
 }
 
 // One-shot hashing wants prefix and content side by side; nothing here is asynchronous, so one buffer serves all.
-const leafInput = new Uint8Array(1 + ROW_BYTES_MAX)
+// Content begins at a multiple of 8: rows often come out of shared memory, from where V8 copies to odd addresses byte by byte.
+const leafInput = new Uint8Array(new ArrayBuffer(8 + ROW_BYTES_MAX), 7)
 const nodeInput = new Uint8Array(1 + 2 * HASH_BYTES).fill(1, 0, 1)
 
 /**

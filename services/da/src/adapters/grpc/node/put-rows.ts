@@ -1,13 +1,14 @@
 import type { RowProof } from '@zerog/erasure'
 import type { Endpoint } from '@zerog/ports'
-import { NodeServiceDefinition, type PutRowsHeader, type PutRowsRequest } from '@zerog/proto/da'
+import type { PutRowsHeader, PutRowsRequest } from '@zerog/proto/da'
 import type { DaNode } from '../../../app/node/da-node.ts'
 import type { PutHeader } from '../../../app/node/put-rows.ts'
 import { HASH_BYTES, RLC_BYTES, ROWS_ASKED_MAX } from '../../../limits.ts'
+import { nodeService } from '../put-rows-codec.ts'
 import { decodeCommitment, decodeRow } from '../row-codec.ts'
 import { decodeStatement, invalid } from '../statement-codec.ts'
 
-const method = NodeServiceDefinition.methods.putRows
+const method = nodeService.methods.putRows
 
 export function putRows(node: DaNode): Endpoint<typeof method> {
   return {

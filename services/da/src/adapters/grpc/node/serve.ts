@@ -1,6 +1,6 @@
 import type { Rpc } from '@zerog/ports'
-import { NodeServiceDefinition } from '@zerog/proto/da'
 import type { DaNode } from '../../../app/node/da-node.ts'
+import { nodeService } from '../put-rows-codec.ts'
 import { getNodeRlc } from './get-node-rlc.ts'
 import { getRows } from './get-rows.ts'
 import { getStats } from './get-stats.ts'
@@ -8,7 +8,7 @@ import { putRows } from './put-rows.ts'
 import { signWindow } from './sign-window.ts'
 
 export function serveNode(rpc: Rpc, node: DaNode, address: () => Promise<Uint8Array>): void {
-  rpc.serve(NodeServiceDefinition, {
+  rpc.serve(nodeService, {
     putRows: putRows(node),
     signWindow: signWindow(node),
     getRows: getRows(node),
