@@ -70,7 +70,7 @@ module.exports = {
       name: 'pure-packages',
       comment: 'no node builtins: they run in browsers and in the simulator',
       severity: 'error',
-      from: { path: '^packages/(primitives|ports|consensus|erasure|availability|evidence)/src', pathNot: tests },
+      from: { path: '^packages/(primitives|ports|consensus|erasure|availability|evidence|verifier)/src', pathNot: tests },
       to: { dependencyTypes: builtin },
     },
     {

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { withProgram } from '../../packages/adapters/test/with-server.ts'
-import { buildPage } from '../../packages/verifier/page/build.ts'
+import { buildPage } from '../../packages/verifier/tools/build-page.ts'
 
 type Vectors = {
   readonly trust: { readonly validatorSetHash: string; readonly epochLength: string }

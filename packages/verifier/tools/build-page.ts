@@ -6,11 +6,11 @@ import { build } from 'esbuild'
 
 /**
  * The page as one file that needs no server: script and style inside, and a policy that allows nothing else, no connection above all.
- * `node packages/verifier/page/build.ts <file>` writes it.
+ * `node packages/verifier/tools/build-page.ts <file>` writes it.
  */
 export async function buildPage(): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('app.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL('../page/app.ts', import.meta.url))],
     bundle: true,
     minify: true,
     write: false,
@@ -23,7 +23,7 @@ export async function buildPage(): Promise<string> {
   const code = outputFiles[0]?.text
   if (code === undefined) throw new Error('the bundler gave no output')
   const script = code.trim().replaceAll('</script', '<\\/script')
-  const template = await readFile(new URL('index.html', import.meta.url), 'utf8')
+  const template = await readFile(new URL('../page/index.html', import.meta.url), 'utf8')
   const style = /<style>([\s\S]*)<\/style>/.exec(template)?.[1] ?? ''
   // WebAssembly is what hashes Keccak; text is never evaluated.
   const policy = `default-src 'none'; script-src ${sourceOf(script)} 'wasm-unsafe-eval'; style-src ${sourceOf(style)}; base-uri 'none'; form-action 'none'`
