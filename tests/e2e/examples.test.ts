@@ -13,6 +13,8 @@ const EXAMPLES: Readonly<Record<string, { readonly page: string; readonly prints
   'viem.ts': { page: 'README.md', prints: /^success in block \d+n$/m },
   '0g-storage.ts': { page: 'README.md', prints: /rootHash: '0x[0-9a-f]{64}'/ },
   'ethers.ts': { page: 'docs/chain.md', prints: /^success in block \d+$/m },
+  'openai.ts': { page: 'README.md', prints: /npm test/ },
+  'blob.ts': { page: 'docs/data-availability.md', prints: /^0x[0-9a-f]{64} hello zerog$/m },
   'zerog-sdk.ts': { page: 'docs/storage.md', prints: /^0x[0-9a-f]{64} hello zerog$/m },
 }
 

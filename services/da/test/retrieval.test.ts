@@ -57,7 +57,8 @@ describe('a certified blob', () => {
       const part = await read(2, { offset: BigInt(offset), length: BigInt(length) })
       expect(Buffer.compare(part, large.subarray(offset, offset + length))).toBe(0)
     }
-    expect(await metric('zerog_da_decodes_total')).toBe(0)
+    // Only where a busy machine made an owner late was anybody else asked.
+    expect(await metric('zerog_da_decodes_total')).toBeLessThanOrEqual(await metric('zerog_da_hedges_total'))
   })
 
   test('is read with a member stopped', async () => {

@@ -1,6 +1,6 @@
-import { decodeSignedReceipt, type InferenceReceipt, receiptDomain, recoverReceiptSigner } from '@zerog/evidence'
+import { decodeSignedReceipt, type InferenceReceipt, receiptDomain, receiptHash } from '@zerog/evidence'
 import { ZerogError } from '@zerog/primitives'
-import { type Hex, hexToBytes, parseAbi, sha256 } from 'viem'
+import { type Hex, hexToBytes, parseAbi, recoverAddress, sha256 } from 'viem'
 import { readContract } from 'viem/actions'
 import type { Context } from '../client.ts'
 import { inferenceServing, RECEIPT_ANCHOR } from './addresses.ts'
@@ -51,9 +51,10 @@ export async function verifyAnswer(
     usage === undefined || (BigInt(usage.promptTokens) === promptTokens && BigInt(usage.completionTokens) === completionTokens),
   )
   const chainId = await context.chainId()
-  const signer = recoverReceiptSigner(receipt, {
-    domain: receiptDomain({ chainId: BigInt(chainId), receiptAnchor: RECEIPT_ANCHOR }),
-    signature,
+  const domain = receiptDomain({ chainId: BigInt(chainId), receiptAnchor: RECEIPT_ANCHOR })
+  // By viem, which is there anyway: a second copy of the curve would double what a page loads.
+  const signer = await recoverAddress({ hash: receiptHash(receipt, domain), signature }).catch((cause) => {
+    throw failed('signature', cause)
   })
   const service = await readContract(context.viem, {
     address: inferenceServing(chainId),
