@@ -19,6 +19,7 @@ describe('evidence holds', () => {
     ['of an upstream', { receipts: 4, users: 2, model: false }, [3]],
     ['after epochs with the same validators', { steps: 3, sameSet: true }, [1]],
     ['of one validator and one member of DA', { validators: 1, daMembers: 1 }, [2]],
+    ['of the devnet, whose compute contracts lie elsewhere', { chainId: 31_337n }, [2]],
     ['of a committee in two accounts', { daMembers: 200 }, [2]],
     ['of 10,000 receipts', { receipts: 10_000, users: 50 }, [0, 4_999, 9_999]],
   ])('%s', async (_, options, indices) => {

@@ -15,7 +15,7 @@ import {
   windowPath,
 } from '@zerog/availability'
 import { encodeCertificate, encodeValidatorSet, type Validator, validatorSetHash, voteMessage } from '@zerog/consensus'
-import { genesisAllocation } from '@zerog/contracts'
+import { DEVNET_CHAIN_ID, genesisAllocation } from '@zerog/contracts'
 import { encodePayload, layoutFor } from '@zerog/erasure'
 import {
   addressOfKey,
@@ -208,7 +208,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const allocation = {
     ...genesisAllocation({
       chainId,
-      development: false,
+      development: chainId === DEVNET_CHAIN_ID,
       chainOnly: false,
       storage: { owner: OWNER },
       da: { members: da.map(({ member }) => member), seed: draw('da') },
