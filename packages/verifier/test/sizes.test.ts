@@ -4,7 +4,7 @@ import { readAnchor, readSettlement, type SettlementEntry } from '@zerog/evidenc
 import { type Hex, toHex, ZerogError } from '@zerog/primitives'
 import fc from 'fast-check'
 import { blstMultisignature } from '../src/blst.ts'
-import { auditBatch, compareBatch, decodeEvidence, encodeEvidence, verifyBundle } from '../src/index.ts'
+import { auditBatch, compareBatch, decodeEvidence, encodeEvidence, findClaim, verifyBundle } from '../src/index.ts'
 import { createWorld, type WorldOptions } from './world.ts'
 
 const blst = { multisignature: blstMultisignature }
@@ -43,6 +43,18 @@ describe('evidence holds', () => {
     const repeated = { ...evidence, validators: { trusted, steps: steps.map((step) => ({ ...step, next: trusted })) } }
     const { links } = verifyBundle(encodeEvidence(repeated), world.trust, blst)
     expect(links.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(['validators'])
+  })
+
+  test('only of claims that are in the batch', async () => {
+    const world = await createWorld({ carry: true })
+    const { receipt, batch } = await world.evidence(0)
+    const { user } = receipt.signed.receipt
+    expect(findClaim(world.blob, { user, commitment: batch.commitment }).batch).toEqual(batch)
+    const carried = auditBatch(world.blob).users.find((each) => each.user === user)?.carry?.requestsHash as Hex
+    for (const commitment of [carried, batch.batchRoot])
+      expect(() => findClaim(world.blob, { user, commitment })).toThrow('no claim')
+    const other = auditBatch(world.blob).users.find((each) => each.user !== user)?.user as Hex
+    expect(() => findClaim(world.blob, { user: other, commitment: batch.commitment })).toThrow('no claim')
   })
 
   test('without a native library, and with the bytes that a hash bundle lacks', async () => {

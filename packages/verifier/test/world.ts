@@ -23,7 +23,6 @@ import {
   type ClaimLeaf,
   createBatchTree,
   encodeBatch,
-  encodeSumProof,
   type InferenceReceipt,
   modelSlots,
   receiptCommitment,
@@ -45,6 +44,7 @@ import {
   encodeLineage,
   type FactQuestion,
   factPlan,
+  findClaim,
   type LinkName,
   lineageHash,
   packNodes,
@@ -270,12 +270,6 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   }
   const certificate = finalize(set, { chainId, epoch: BigInt(steps), blockHash: blocks.at(-1)?.hash as Hex })
 
-  const offsets = new Map<Hex, number>()
-  let offset = 33
-  for (const { user, claims } of batch.users) {
-    offsets.set(user, offset)
-    offset += 24 + 49 * claims.length
-  }
   const entryOfBlob = parseBundle(bundle)[1] as { offset: number }
   const questionOf = ({ user, modelRoot }: InferenceReceipt, sum: bigint): FactQuestion => {
     return { provider, user, sum, batchRoot: tree.batchRoot, epoch: DA_EPOCH, modelRoot }
@@ -307,25 +301,15 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const evidence: World['evidence'] = async (index, full = false) => {
     const answered = receipts[index] as (typeof receipts)[number]
     const { receipt, salt, commitment } = answered
-    const userTree = tree.users.find(({ user }) => user === receipt.user) as (typeof tree.users)[number]
-    const claims = claimsOf(receipt.user)
-    const claimIndex = claims.findIndex((claim) => claim.commitment === commitment)
-    const place = { blobIndex: 1, blobOffset: entryOfBlob.offset, userOffset: offsets.get(receipt.user) as number, claimIndex }
-    const question = questionOf(receipt, userTree.sum)
+    const { batch: claimed, userOffset, claimIndex } = findClaim(blob, { user: receipt.user, commitment })
+    const place = { blobIndex: 1, blobOffset: entryOfBlob.offset, userOffset, claimIndex }
+    const question = questionOf(receipt, claimed.sum)
     const proofs = (await prove(question)).flatMap(({ account, storage }) => [account, ...storage])
     return {
       chainId,
       ...(full ? { answer: { request: answered.request, response: answered.response } } : {}),
       receipt: { signed: { receipt, signature: signReceipt(receipt, { domain, privateKey: signerKey }) }, salt, signer },
-      batch: {
-        commitment,
-        requestsHash: userTree.requestsHash,
-        sum: userTree.sum,
-        claimProof: encodeSumProof(userTree.prove(claimIndex)),
-        batchRoot: tree.batchRoot,
-        batchSum: tree.sum,
-        userProof: encodeSumProof(tree.prove(receipt.user)),
-      },
+      batch: claimed,
       availability: {
         ...statement,
         blobIndex: 1,
@@ -335,7 +319,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
           1,
         ),
         certificate: encodeDaCertificate(certified.certificate),
-        userOffset: place.userOffset,
+        userOffset,
         rows: rowsOf(claimRanges(place), layout).map((row) => encoded.standaloneProof(row)),
       },
       committeeCode,
