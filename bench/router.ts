@@ -81,15 +81,19 @@ type Base = { readonly whole: Summary; readonly stream: Summary }
 /** Warms up, then measures answers in one piece and streams, and prints a line for each. */
 async function phase(name: string, target: Target, of: { readonly base?: Base; readonly cpu?: CpuTimes } = {}): Promise<Base> {
   await load(target, { rate: Math.min(rate, 200), seconds: 3, stream: false })
+  const idlePerMs = await idleCpu(of.cpu)
   const result = { whole: await part(false), stream: await part(true) }
   return result
 
   async function part(stream: boolean): Promise<Summary> {
     const before = of.cpu?.()
+    const startMs = performance.now()
     const run = stream ? { rate: rate / 5, seconds: Math.ceil(seconds / 2), stream } : { rate, seconds, stream }
     const answers = await load(target, run)
     const seen = summary(answers)
     const after = of.cpu?.()
+    const wallMs = performance.now() - startMs
+    const costOf = (part: string, ms: number) => (ms - (before?.[part] ?? 0) - (idlePerMs[part] ?? 0) * wallMs) / answers.length
     const base = stream ? of.base?.stream : of.base?.whole
     const line = {
       name: `${name}${stream ? ', streams' : ''}`,
@@ -106,14 +110,20 @@ async function phase(name: string, target: Target, of: { readonly base?: Base; r
       ...(before === undefined || after === undefined
         ? {}
         : {
-            cpuMsPerRequest: Object.fromEntries(
-              Object.entries(after).map(([part, ms]) => [part, fixed((ms - (before[part] ?? 0)) / answers.length)]),
-            ),
+            cpuMsPerRequest: Object.fromEntries(Object.entries(after).map(([part, ms]) => [part, fixed(costOf(part, ms))])),
           }),
     }
     console.log(JSON.stringify(line))
     return seen
   }
+}
+
+/** CPU time per millisecond while nothing is asked: what a devnet costs anyway is not what requests cost. */
+async function idleCpu(cpu: CpuTimes | undefined): Promise<Readonly<Record<string, number>>> {
+  const before = cpu?.() ?? {}
+  const restMs = 3000
+  await new Promise((resolve) => setTimeout(resolve, cpu === undefined ? 0 : restMs))
+  return Object.fromEntries(Object.entries(cpu?.() ?? {}).map(([part, ms]) => [part, (ms - (before[part] ?? 0)) / restMs]))
 }
 
 /**

@@ -95,6 +95,20 @@ export const computeBrokerConfig = z.strictObject({
   workerRefreshMs: milliseconds(50, 60_000, 1000).describe('how often workers are asked which models they have, ms'),
   firstTokenMs: milliseconds(100, 3_600_000, 120_000).describe('a worker must begin its answer within this time, ms'),
   tokenMs: milliseconds(100, 3_600_000, 30_000).describe('a worker may pause this long within an answer, ms'),
+  requestsAtOnceMax: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(512)
+    .describe('running requests of this broker; more are told to come back'),
+  requestsPerAccountMax: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(384)
+    .describe(
+      'running requests of one account, so that one cannot take every place; a router with all its customers is one account',
+    ),
   factsMs: milliseconds(50, 60_000, 2000).describe('balances are read again after this time even if no block changed them, ms'),
   retentionMs: milliseconds(60_000, 31_536_000_000, 604_800_000).describe('how long receipts and signatures can be fetched, ms'),
 })

@@ -3,10 +3,6 @@ export const LIMITS = {
   broker: {
     /** JSON body of a request, bytes. */
     bodyBytesMax: 1024 * 1024,
-    /** Running generations of one broker; more are told to come back. */
-    requestsAtOnceMax: 256,
-    /** Running generations of one account, so that one cannot take every place. */
-    requestsPerAccountMax: 64,
     /** Running requests get this long to end when the broker stops, ms. */
     drainMs: 20_000,
     /** Tokens of a stream between two checkpoints (ARCHITECTURE, billing across a crash). */
@@ -40,6 +36,8 @@ export const LIMITS = {
   router: {
     /** Running answers and acknowledgements get this long to end when the router stops, ms. */
     drainMs: 20_000,
+    /** Spends and acknowledgements that nobody waits for gather this long and then go together, ms. */
+    gatherMs: 5,
     /** Kept answers past their time are removed this often, ms. */
     cleanMs: 60_000,
     /** Pause between looks for the first provider at the start, ms. */

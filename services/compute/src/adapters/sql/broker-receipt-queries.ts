@@ -23,15 +23,18 @@ export function receiptQueries(sql: Sql, provider: Uint8Array): Pick<BrokerRepos
     return rows.map(toReceipt)
   }
   return {
-    changeReceipts: ({ checkpoints, finals, acknowledged, cut }) =>
-      sql.transaction(async (session) => {
-        await insert(session, provider, checkpoints)
-        await insert(session, provider, finals)
-        await alignCheckpoints(session, finals)
+    async changeReceipts({ checkpoints, finals, acknowledged, cut }) {
+      const work = async (session: SqlSession) => {
+        await insert(session, provider, checkpoints, INSERT)
+        await insert(session, provider, finals, INSERT_FINALS)
         const accepted = await acknowledge(session, acknowledged)
         if (cut.length > 0) await session.query(CUT, [cut])
         return { acknowledged: new Set(accepted) }
-      }),
+      }
+      // A single statement is a transaction of its own; asking for one would cost two more round trips before an answer's last byte.
+      const kinds = [checkpoints, finals, acknowledged, cut].filter((changes) => changes.length > 0)
+      return kinds.length > 1 ? sql.transaction(work) : work(sql)
+    },
     async keepAlive(ids, deadlineMs) {
       if (ids.length === 0) return
       await sql.query(`UPDATE compute_broker.receipts SET deadline_ms = $2 WHERE id = ANY($1::text[]) AND state = 'pending'`, [
@@ -119,6 +122,12 @@ const INSERT = `
     text_signature = excluded.text_signature, salt = excluded.salt, deadline_ms = excluded.deadline_ms
   WHERE receipts.kind = 'checkpoint' AND receipts.state = 'pending'`
 
+/** Checkpoint and final receipt of an answer expire together, so that never both count. */
+const INSERT_FINALS = `
+  WITH written AS (${INSERT} RETURNING id, deadline_ms)
+  UPDATE compute_broker.receipts c SET deadline_ms = w.deadline_ms FROM written w
+  WHERE c.id = w.id AND c.kind = 'checkpoint' AND c.state = 'pending'`
+
 const UNSETTLED = `
   SELECT (
     coalesce((SELECT sum(fee) FROM (
@@ -144,11 +153,16 @@ const PRUNE = `
       (r.state = 'void' AND r.finished_at_ms < $2) OR (r.state = 'batched' AND b.state = 'settled' AND b.created_at_ms < $2)
     ) LIMIT $3)) RETURNING id`
 
-async function insert(session: SqlSession, provider: Uint8Array, records: readonly ReceiptRecord[]): Promise<void> {
+async function insert(
+  session: SqlSession,
+  provider: Uint8Array,
+  records: readonly ReceiptRecord[],
+  statement: string,
+): Promise<void> {
   if (records.length === 0) return
   const bytes = (of: (record: ReceiptRecord) => Hex) => records.map((record) => fromHex(of(record)))
   const text = (of: (record: ReceiptRecord) => string) => records.map(of)
-  await session.query(INSERT, [
+  await session.query(statement, [
     text((record) => record.id),
     provider,
     text((record) => record.kind),
@@ -168,29 +182,20 @@ async function insert(session: SqlSession, provider: Uint8Array, records: readon
   ])
 }
 
-/** Checkpoint and final receipt of an answer expire together, so that never both count. */
-async function alignCheckpoints(session: SqlSession, finals: readonly ReceiptRecord[]): Promise<void> {
-  if (finals.length === 0) return
-  await session.query(
-    `UPDATE compute_broker.receipts c SET deadline_ms = f.deadline_ms FROM compute_broker.receipts f
-     WHERE f.id = ANY($1::text[]) AND f.kind = 'final' AND c.id = f.id AND c.kind = 'checkpoint' AND c.state = 'pending'`,
-    [finals.map(({ id }) => id)],
-  )
-}
-
 async function acknowledge(session: SqlSession, ids: readonly string[]): Promise<readonly string[]> {
   if (ids.length === 0) return []
+  // The whole answer counts now, so its checkpoint does not.
   const rows = await session.query<{ id: string }>(
-    `UPDATE compute_broker.receipts f SET state = 'billable'
-     WHERE id = ANY($1::text[]) AND kind = 'final' AND state = 'pending' AND NOT EXISTS (
-       SELECT 1 FROM compute_broker.receipts c WHERE c.id = f.id AND c.kind = 'checkpoint' AND c.state <> 'pending')
-     RETURNING id`,
+    `WITH accepted AS (
+       UPDATE compute_broker.receipts f SET state = 'billable'
+       WHERE id = ANY($1::text[]) AND kind = 'final' AND state = 'pending' AND NOT EXISTS (
+         SELECT 1 FROM compute_broker.receipts c WHERE c.id = f.id AND c.kind = 'checkpoint' AND c.state <> 'pending')
+       RETURNING id
+     ), dropped AS (
+       DELETE FROM compute_broker.receipts WHERE id IN (SELECT id FROM accepted) AND kind = 'checkpoint'
+     )
+     SELECT id FROM accepted`,
     [ids],
   )
-  const accepted = rows.map(({ id }) => id)
-  // The whole answer counts now, so its checkpoint does not.
-  if (accepted.length > 0) {
-    await session.query(`DELETE FROM compute_broker.receipts WHERE id = ANY($1::text[]) AND kind = 'checkpoint'`, [accepted])
-  }
-  return accepted
+  return rows.map(({ id }) => id)
 }

@@ -80,7 +80,15 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
   const journal = createJournal({ batchMax: LIMIT.journalBatchMax, waitingMax: LIMIT.journalWaitingMax }, { repository })
   const priceOf = priceList(config)
   const broker = createBroker(
-    { ...LIMIT, provider, domain, completionTokensDefault: config.completionTokensDefault, limits: { ...LIMIT, ...config } },
+    {
+      ...LIMIT,
+      provider,
+      domain,
+      requestsAtOnceMax: config.requestsAtOnceMax,
+      requestsPerAccountMax: config.requestsPerAccountMax,
+      completionTokensDefault: config.completionTokensDefault,
+      limits: { ...LIMIT, ...config },
+    },
     {
       repository,
       journal,

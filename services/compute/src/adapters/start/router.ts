@@ -65,7 +65,7 @@ export async function startRouterWith(
     { chain, clock, logger },
   )
   const sessions = createSessions({ chain, signer, clock, random })
-  const journal = createJournal({ repository, holder, logger })
+  const journal = createJournal({ repository, holder, logger, gather: () => clock.sleep(LIMITS.router.gatherMs) })
   const stopping = new AbortController()
   const { signal } = stopping
   const books = createBooks(

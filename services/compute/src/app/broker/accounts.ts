@@ -7,11 +7,15 @@ import type { ProviderAccount } from './ports.ts'
 export type Reservation = {
   /** Replaces the reserved amount by what is owed for sure now (0n: nothing). Only the first call counts. */
   release(owed: bigint): void
+  /** Throws INSUFFICIENT_FUNDS where a block took away since what was reserved. */
+  confirm(): Promise<void>
 }
 
 export type Accounts = {
   /** The user's account as of the last applied block; undefined where there is none. */
   account(user: Hex): Promise<ProviderAccount | undefined>
+  /** Whether the account is at hand without asking anybody. */
+  known(user: Hex): boolean
   /** Throws INSUFFICIENT_FUNDS where the account cannot pay this on top of everything that runs and is unsettled. */
   reserve(user: Hex, feeMax: bigint): Promise<Reservation>
   unsettled(user: Hex): Promise<bigint>
@@ -98,6 +102,7 @@ export function createAccounts(
     async account(user) {
       return (await factsOf(user, entryOf(user))).account
     },
+    known: (user) => entries.get(user)?.facts?.account !== undefined,
     async reserve(user, feeMax) {
       const entry = entryOf(user)
       const { account, unsettled } = await factsOf(user, entry)
@@ -108,6 +113,13 @@ export function createAccounts(
       entry.reserved += feeMax
       let released = false
       return {
+        async confirm() {
+          const now = await factsOf(user, entry)
+          const locked = now.account === undefined ? 0n : now.account.balance - now.account.pendingRefund
+          // What is reserved includes this request.
+          const missing = missingFunds({ locked, unsettled: now.unsettled, reserved: entry.reserved }, 0n)
+          if (missing > 0n) throw insufficient({ locked, unsettled: now.unsettled + entry.reserved, feeMax, missing })
+        },
         release(owed) {
           if (released) return
           released = true

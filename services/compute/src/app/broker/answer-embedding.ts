@@ -7,6 +7,7 @@ import type { AnswerDeps } from './answer-deps.ts'
 import { newAnswerId } from './answer-id.ts'
 import type { Asked, BrokerDeps } from './broker.ts'
 import { within } from './generation.ts'
+import { reserveFor } from './plan-generation.ts'
 import type { AnswerSink, TakenModel } from './ports.ts'
 import { billedUsage } from './usage.ts'
 
@@ -42,7 +43,7 @@ async function embed(
 ): Promise<void> {
   const price = deps.priceOf(taken.model.id)
   const promptTokensMax = promptTokensBound({ textBytes: request.textBytes, messageCount: request.inputs.length })
-  const reservation = await deps.accounts.reserve(asked.user, feeMax(price, promptTokensMax, 0))
+  const reservation = await reserveFor(asked, feeMax(price, promptTokensMax, 0), deps.accounts)
   const id = newAnswerId('embedding', deps.random)
   try {
     const call = { model: taken.model.id, inputs: request.inputs, account: asked.user }
@@ -65,6 +66,8 @@ async function embed(
       traceRoot: undefined,
       acknowledgement: asked.acknowledgement,
     })
+    await asked.admitted
+    await reservation.confirm()
     await deps.journal.final(record)
     reservation.release(fee)
     sink.begin({ 'content-type': 'application/json; charset=utf-8', ...answerDeps.answerHeaders(record) })

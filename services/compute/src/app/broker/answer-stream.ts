@@ -22,13 +22,19 @@ export async function answerStream(generation: Generation, sink: AnswerSink, dep
     return sink.write(bytes)
   }
 
-  sink.begin({
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache',
-    'zg-res-key': frame.id,
-  })
-  if (frame.kind === 'chat') for (const index of ends.keys()) await send(openingEvent(frame, index, includeUsage))
+  let begun = false
+  const begin = async (): Promise<void> => {
+    begun = true
+    sink.begin({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'zg-res-key': frame.id,
+    })
+    if (frame.kind === 'chat') for (const index of ends.keys()) await send(openingEvent(frame, index, includeUsage))
+  }
   for await (const { index, event } of runChoices(generation, deps.limits, { clock: deps.clock, signal: sink.gone })) {
+    // Not before: a model that fails at once gives an error that can be tried again elsewhere.
+    if (!begun) await begin()
     if (event.end !== undefined) ends[index] = event.end
     if (event.text !== '' || event.logprobs.length > 0 || event.fields !== undefined) {
       await send(deltaEvent(frame, index, event, includeUsage))

@@ -1,7 +1,7 @@
 import { type Domain, encodeSignedReceipt, type InferenceReceipt } from '@zerog/evidence'
 import type { Clock, Logger, Random } from '@zerog/ports'
 import { type Hex, ZerogError } from '@zerog/primitives'
-import { parseBearer, refuseClaims } from '../../core/broker/bearer.ts'
+import { refuseClaims } from '../../core/broker/bearer.ts'
 import { errorEvent } from '../../core/broker/openai-answer.ts'
 import type { Price } from '../../core/broker/price.ts'
 import type { EmbeddingRequest } from '../../core/openai/embedding-request.ts'
@@ -61,6 +61,8 @@ export type Asked = {
   /** The exact bytes, which the receipt's request hash covers. */
   readonly body: Uint8Array
   readonly acknowledgement: 'signed' | 'write'
+  /** Rejects where the user turns out not to be let in; until it resolves nothing is sent or written down. */
+  readonly admitted: Promise<void>
 }
 
 export type Broker = ReturnType<typeof createBroker>
@@ -77,16 +79,33 @@ export function createBroker(options: BrokerOptions, deps: BrokerDeps) {
 
   /** The user behind an Authorization header. Throws UNAUTHENTICATED; REPLICA_BEHIND while the chain is ahead of us. */
   async function authorize(authorization: string | undefined): Promise<Hex> {
-    const bearer = parseBearer(authorization)
-    if (bearer === undefined) throw unauthenticated('expected Authorization: Bearer app-sk-…')
-    const { claims } = bearer
-    const user = claims.address as Hex // parseBearer takes addresses only
-    if (tokens.signerOf(bearer) !== user) throw unauthenticated('the token is not signed by its address')
-    await deps.heights.caughtUp()
-    const account = (await accounts.account(user)) ?? NO_ACCOUNT
-    const refusal = refuseClaims(claims, { provider: options.provider, nowMs: clock.nowMs(), account })
-    if (refusal !== undefined) throw unauthenticated(REFUSALS[refusal])
+    const { user, admitted } = await admit(authorization)
+    await admitted
     return user
+  }
+
+  /**
+   * As far as this broker knows the chain, the user is let in; `admitted` follows when it has seen what the user may have seen (ADR 0137).
+   * Work may begin meanwhile, nothing may leave. Throws as `authorize`.
+   */
+  async function admit(authorization: string | undefined): Promise<Pick<Asked, 'user' | 'admitted'>> {
+    const token = tokens.read(authorization)
+    if (token === undefined) throw unauthenticated('expected Authorization: Bearer app-sk-…')
+    const { claims, signer } = token
+    const user = claims.address as Hex // only addresses are read
+    if (signer !== user) throw unauthenticated('the token is not signed by its address')
+    const check = async (): Promise<void> => {
+      const account = (await accounts.account(user)) ?? NO_ACCOUNT
+      const refusal = refuseClaims(claims, { provider: options.provider, nowMs: clock.nowMs(), account })
+      if (refusal !== undefined) throw unauthenticated(REFUSALS[refusal])
+    }
+    const admitted = deps.heights.caughtUp().then(check)
+    // Heard by whoever sends the first byte; unheard, because the request failed before, it must not end the process.
+    admitted.catch(() => {})
+    // What is refused by an old state may be right by the new one, and who is not at hand would be read twice.
+    if (!accounts.known(user)) await admitted
+    else await check().catch(() => admitted)
+    return { user, admitted }
   }
 
   const answerDeps: AnswerDeps = {
@@ -180,6 +199,7 @@ export function createBroker(options: BrokerOptions, deps: BrokerDeps) {
 
   return {
     authorize,
+    admit,
 
     /** Answers into the sink. Throws what keeps it from starting; after the first byte failures go into the stream. */
     async generate(asked: Asked, request: GenerationRequest, sink: AnswerSink): Promise<void> {

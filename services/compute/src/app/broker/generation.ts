@@ -20,6 +20,8 @@ export type Generation = {
   readonly completionTokensMax: number
   readonly requestHash: Hex
   readonly acknowledgement: 'signed' | 'write'
+  /** Resolves when the user is let in for certain (ADR 0143); nothing of the answer leaves before. */
+  readonly confirm: () => Promise<void>
   readonly logprobs: boolean
   readonly includeUsage: boolean
   readonly reservation: Reservation
@@ -28,11 +30,11 @@ export type Generation = {
 export type ChoiceEvent = { readonly index: number; readonly event: GenerateEvent }
 
 /**
- * Runs every choice at once and gives their events as they come. A choice that is silent for too long, or ends without its last event,
+ * Runs every choice at once and gives their events as they come, the first once the user is let in for certain. A choice that is silent for too long, or ends without its last event,
  * fails the whole; leaving the loop stops them all.
  */
 export async function* runChoices(
-  generation: Pick<Generation, 'calls' | 'taken'>,
+  generation: Pick<Generation, 'calls' | 'taken' | 'confirm'>,
   limits: { readonly firstTokenMs: number; readonly tokenMs: number },
   deps: { readonly clock: Clock; readonly signal: AbortSignal },
 ): AsyncGenerator<ChoiceEvent> {
@@ -52,6 +54,7 @@ export async function* runChoices(
   }
   const waiting = new Map(sources.map((_, index) => [index, step(index)]))
   try {
+    await generation.confirm()
     while (waiting.size > 0) {
       const { index, result } = await Promise.race(waiting.values())
       const source = sources[index] as (typeof sources)[number] // as above

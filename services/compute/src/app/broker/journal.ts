@@ -1,7 +1,10 @@
 import { ZerogError } from '@zerog/primitives'
 import type { BrokerRepository, ReceiptRecord } from './repository.ts'
 
-/** Writes of receipts that share commits: whoever comes while one runs goes with the next. */
+/**
+ * Writes of receipts that share commits: whoever comes while one runs goes with the next. Acknowledgements have commits of their own,
+ * because answers wait for their receipts and nobody waits for those.
+ */
 export type Journal = {
   /** Resolves when the checkpoint is durable. */
   checkpoint(record: ReceiptRecord): Promise<void>
@@ -23,27 +26,36 @@ type Waiting = {
   readonly reject: (error: unknown) => void
 }
 
+type Lane = { readonly waiting: Waiting[]; running: Promise<void> | undefined }
+
 export function createJournal(
   options: { readonly batchMax: number; readonly waitingMax: number },
   deps: { readonly repository: Pick<BrokerRepository, 'changeReceipts'> },
 ): Journal {
-  const waiting: Waiting[] = []
-  let running: Promise<void> | undefined
+  const lanes: Readonly<Record<'receipts' | 'acknowledgements', Lane>> = {
+    receipts: { waiting: [], running: undefined },
+    acknowledgements: { waiting: [], running: undefined },
+  }
 
   function submit(change: Change): Promise<boolean> {
+    const lane = change.kind === 'acknowledged' ? lanes.acknowledgements : lanes.receipts
+    const { waiting } = lane
     if (waiting.length >= options.waitingMax) {
       const message = `${waiting.length} receipts wait for the database`
       return Promise.reject(new ZerogError('QUEUE_FULL', { message, retryAfterMs: 1000 }))
     }
     return new Promise((resolve, reject) => {
       waiting.push({ change, resolve, reject })
-      running ??= drain().finally(() => {
-        running = undefined
-      })
+      // What comes in the same turn of the event loop shares the commit.
+      lane.running ??= Promise.resolve()
+        .then(() => drain(waiting))
+        .finally(() => {
+          lane.running = undefined
+        })
     })
   }
 
-  async function drain(): Promise<void> {
+  async function drain(waiting: Waiting[]): Promise<void> {
     while (waiting.length > 0) {
       const batch = waiting.splice(0, options.batchMax)
       try {
@@ -84,7 +96,7 @@ export function createJournal(
       await submit({ kind: 'cut', id })
     },
     async idle() {
-      while (running !== undefined) await running
+      for (const lane of Object.values(lanes)) while (lane.running !== undefined) await lane.running
     },
   }
 }

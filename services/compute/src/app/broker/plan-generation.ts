@@ -4,6 +4,7 @@ import { promptTokensBound } from '../../core/broker/bounds.ts'
 import { feeMax } from '../../core/broker/price.ts'
 import { badRequest, modelNotFound } from '../../core/openai/errors.ts'
 import type { GenerationRequest } from '../../core/openai/request.ts'
+import type { Accounts, Reservation } from './accounts.ts'
 import { newAnswerId } from './answer-id.ts'
 import type { Asked, BrokerDeps, BrokerOptions } from './broker.ts'
 import type { Generation } from './generation.ts'
@@ -35,7 +36,7 @@ export async function planGeneration(
       topK: request.topK,
       topPMilli: request.topPMilli,
     }
-    const reservation = await deps.accounts.reserve(asked.user, most)
+    const reservation = await reserveFor(asked, most, deps.accounts)
     return {
       frame: {
         id: newAnswerId(request.kind, deps.random),
@@ -53,6 +54,10 @@ export async function planGeneration(
       completionTokensMax,
       requestHash: deps.hashing.sha256(asked.body),
       acknowledgement: asked.acknowledgement,
+      async confirm() {
+        await asked.admitted
+        await reservation.confirm()
+      },
       logprobs: request.logprobs.wanted,
       includeUsage: request.includeUsage,
       reservation,
@@ -60,6 +65,16 @@ export async function planGeneration(
   } catch (error) {
     taken.release()
     throw error
+  }
+}
+
+/** What an old state of the chain cannot pay may be there by the new one. */
+export async function reserveFor(asked: Asked, feeMax: bigint, accounts: Accounts): Promise<Reservation> {
+  try {
+    return await accounts.reserve(asked.user, feeMax)
+  } catch {
+    await asked.admitted
+    return accounts.reserve(asked.user, feeMax)
   }
 }
 

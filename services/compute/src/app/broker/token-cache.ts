@@ -1,24 +1,29 @@
 import type { Hex } from '@zerog/primitives'
-import type { Bearer } from '../../core/broker/bearer.ts'
+import { type Claims, parseBearer } from '../../core/broker/bearer.ts'
 import type { RecoverToken } from './ports.ts'
 
+export type ReadToken = { readonly claims: Claims; readonly signer: Hex | undefined }
+
 /**
- * Who signed a token. That never changes, so it is remembered: recovery costs more than everything else of a request. Whether the
- * signer is let in is decided anew at each request.
+ * What an Authorization header claims and who signed it. That never changes, so it is remembered: reading and recovery cost more than
+ * everything else of a request. Whether the signer is let in is decided anew at each request.
  */
 export function createTokenCache(options: { readonly entriesMax: number }, deps: { readonly recover: RecoverToken }) {
-  const signers = new Map<string, Hex | undefined>()
+  const tokens = new Map<string, ReadToken>()
   return {
-    signerOf({ rawMessage, signature }: Pick<Bearer, 'rawMessage' | 'signature'>): Hex | undefined {
-      const key = `${signature}${rawMessage}`
-      if (signers.has(key)) return signers.get(key)
-      const signer = deps.recover(rawMessage, signature)
-      if (signers.size >= options.entriesMax) {
-        const oldest = signers.keys().next().value
-        if (oldest !== undefined) signers.delete(oldest)
+    /** undefined for what is no token; such headers are not remembered. */
+    read(authorization: string | undefined): ReadToken | undefined {
+      const known = authorization === undefined ? undefined : tokens.get(authorization)
+      if (known !== undefined) return known
+      const bearer = parseBearer(authorization)
+      if (authorization === undefined || bearer === undefined) return undefined
+      const token = { claims: bearer.claims, signer: deps.recover(bearer.rawMessage, bearer.signature) }
+      if (tokens.size >= options.entriesMax) {
+        const oldest = tokens.keys().next().value
+        if (oldest !== undefined) tokens.delete(oldest)
       }
-      signers.set(key, signer)
-      return signer
+      tokens.set(authorization, token)
+      return token
     },
   }
 }

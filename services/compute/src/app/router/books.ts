@@ -49,6 +49,8 @@ const ACKS_PER_CALL_MAX = 256
 /** A receipt without acknowledgement is void after 60 s; the answer to "what became of it" comes a little later. */
 const CUT_ATTEMPTS_MAX = 40
 const UNFINISHED_MAX = 10_000
+/** A receipt without acknowledgement is void after a minute. */
+const ACK_GATHER_MS = 10
 const RETRY_FIRST_MS = 20
 const RETRY_MAX_MS = 5_000
 
@@ -152,9 +154,9 @@ export function createBooks(
   }
 
   async function sendAcks(queue: { readonly provider: Provider; readonly waiting: Ack[] }): Promise<void> {
-    // What is acknowledged in the same turn travels together.
-    await Promise.resolve()
     for (let attempt = 0; queue.waiting.length > 0 && !signal.aborted; ) {
+      // Nobody waits for it: what is acknowledged at about the same time travels together.
+      await clock.sleep(ACK_GATHER_MS, signal).catch(() => {})
       const batch = queue.waiting.slice(0, ACKS_PER_CALL_MAX)
       try {
         const acks = batch.map(({ spend, signature }) => ({ id: spend.answerId, signature }))

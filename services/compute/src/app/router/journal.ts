@@ -22,6 +22,8 @@ export function createJournal(deps: {
   readonly repository: RouterRepository
   readonly holder: string
   readonly logger: Logger
+  /** Waits before a write that nobody waits for, so that more go with it. */
+  readonly gather: () => Promise<void>
 }): Journal {
   type Waiting = {
     readonly entries: Partial<JournalEntries>
@@ -30,9 +32,12 @@ export function createJournal(deps: {
   }
   const queue: Waiting[] = []
   let running: Promise<void> | undefined
+  let hurried = false
 
   async function flush(): Promise<void> {
     while (queue.length > 0) {
+      // Clients wait for answers that are kept for a repeated request, and for nothing else.
+      if (!hurried && !queue.some(({ entries }) => entries.answers !== undefined)) await deps.gather()
       const batch = queue.splice(0, ENTRIES_MAX)
       try {
         await deps.repository.write(deps.holder, merged(batch.map(({ entries }) => entries)))
@@ -63,7 +68,9 @@ export function createJournal(deps: {
       return queue.length
     },
     async idle() {
+      hurried = true
       while (running !== undefined) await running
+      hurried = false
     },
   }
 }

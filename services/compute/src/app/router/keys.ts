@@ -37,7 +37,7 @@ export type Keys = {
 }
 
 const KEYS_MAX = 100_000
-const RUNNING_PER_KEY_MAX = 256
+const RUNNING_PER_KEY_MAX = 512
 
 /** Virtual keys: read once, then served from memory; a change elsewhere counts after `keyTtlMs`. */
 export function createKeys(

@@ -41,11 +41,11 @@ async function serve(
   // From here on the response is ours: fastify would serialize what must go out byte for byte.
   reply.hijack()
   try {
-    const user = await broker.authorize(request.headers.authorization)
+    const { user, admitted } = await broker.admit(request.headers.authorization)
     const acknowledgement = request.headers['x-zerog-acknowledge'] === 'signed' ? 'signed' : 'write'
     const sink = httpSink(reply.raw, { ...CORS_HEADERS, 'x-request-id': request.id })
     await answer(
-      { user, body: bodyOf(request), acknowledgement },
+      { user, admitted, body: bodyOf(request), acknowledgement },
       timed(sink, () => firstByte(startedMs)),
     )
   } catch (error) {
