@@ -12,6 +12,8 @@ export const PACK_BYTES_MAX = 4 * 1024 * 1024
 export const ROWS_MESSAGE_BYTES = 1024 * 1024
 /** Packs of one PutRows that are in memory at once: one fills while one is written. */
 export const PACKS_IN_MEMORY = 2
+/** Memory of written packs that a process keeps for the next ones, bytes. */
+export const SPACE_KEPT_MAX = 32 * 1024 * 1024
 /** Rows that all PutRows of a node hold in memory at once; further calls wait. */
 export const PUT_BYTES_IN_FLIGHT_MAX = 96 * 1024 * 1024
 /** PutRows that wait for their turn, without holding rows. */

@@ -1,5 +1,6 @@
 import type { MessageCodec } from '@zerog/ports'
 import { NodeServiceDefinition, PutRowsHeader, PutRowsRequest, type Row } from '@zerog/proto/da'
+import { usual } from './chunk-codec.ts'
 import { toWire } from './statement-codec.ts'
 
 /** Tags of protobuf's wire format: field number * 8 + wire type. */
@@ -72,7 +73,7 @@ function readUsual(input: Buffer): PutRowsRequest | undefined {
   if (input[0] === HEADER_TAG) {
     cursor.at = 1
     const head = readBytes(cursor, input.length)
-    header = head && readHeader(head)
+    header = head && usual(PutRowsHeader, head)
     if (header === undefined) return undefined
   }
   const rows: Row[] = []
@@ -83,15 +84,6 @@ function readUsual(input: Buffer): PutRowsRequest | undefined {
     rows.push(row)
   }
   return { header, rows }
-}
-
-/** Undefined where it does not end with its bytes: the generated reader goes on behind them. */
-function readHeader(bytes: Buffer): PutRowsHeader | undefined {
-  try {
-    return PutRowsHeader.decode(bytes)
-  } catch {
-    return undefined
-  }
 }
 
 type Cursor = { readonly input: Buffer; at: number }

@@ -5,6 +5,7 @@ import { packLayout } from '../../core/node/manifest.ts'
 import { refuse } from '../../core/node/promise-rules.ts'
 import type { CodeContext } from '../../core/row-check.ts'
 import type { RowChecker } from '../row-checker.ts'
+import { keepSpace, takeSpace } from './pack-space.ts'
 import type { RowWriter } from './row-store.ts'
 
 export type PutHeader = {
@@ -52,7 +53,7 @@ export async function putRows(
 
   function openPack(taken: number): OpenPack {
     const rows = Math.min(layout.rowsPerPack, deps.expected.length - taken)
-    const bytes = new Uint8Array(new SharedArrayBuffer(rows * layout.strideBytes))
+    const bytes = takeSpace(rows * layout.strideBytes)
     return { bytes, indexes: [], checks: [] }
   }
 
@@ -71,7 +72,7 @@ export async function putRows(
     writing = guard(
       Promise.all(full.checks).then(() => {
         throwFailure()
-        return writer.add(full.bytes)
+        return writer.add(full.bytes).then(() => keepSpace(full.bytes))
       }),
     )
     pack = openPack(order.length)
@@ -106,6 +107,7 @@ export async function putRows(
     await Promise.all([writing, ...pack.checks])
     throwFailure()
     await writer.finish(pack.bytes, { rowRoot: header.rowRoot, rlc: header.rlc, indexes: order })
+    keepSpace(pack.bytes)
     return order.length
   } catch (error) {
     await Promise.all([writing, ...pack.checks])

@@ -1,11 +1,12 @@
 import type { Endpoint, Random } from '@zerog/ports'
-import { type DisperseRequest, DisperserServiceDefinition } from '@zerog/proto/da'
+import type { DisperseRequest } from '@zerog/proto/da'
 import type { Disperser } from '../../../app/disperser/disperser.ts'
 import { invalid } from '../statement-codec.ts'
 import { encodeBlob } from './blob-codec.ts'
 import { DISPERSER_CALLERS } from './callers.ts'
+import { disperserService } from './service.ts'
 
-const method = DisperserServiceDefinition.methods.disperse
+const method = disperserService.methods.disperse
 const NOBODY = new Uint8Array(20)
 
 export function disperse(disperser: Disperser, random: Random): Endpoint<typeof method> {

@@ -1,5 +1,4 @@
 import type { Random, Rpc } from '@zerog/ports'
-import { DisperserServiceDefinition } from '@zerog/proto/da'
 import type { Committees } from '../../../app/committees.ts'
 import type { AcceptRules } from '../../../app/disperser/accept.ts'
 import type { Disperser } from '../../../app/disperser/disperser.ts'
@@ -8,6 +7,7 @@ import { getBlob } from './get-blob.ts'
 import { getCertificate } from './get-certificate.ts'
 import { getCommittee } from './get-committee.ts'
 import { getQuote } from './get-quote.ts'
+import { disperserService } from './service.ts'
 import { watchBlob } from './watch-blob.ts'
 
 export function serveDisperser(
@@ -15,7 +15,7 @@ export function serveDisperser(
   disperser: Disperser,
   deps: { readonly rules: AcceptRules; readonly committees: Committees; readonly random: Random },
 ): void {
-  rpc.serve(DisperserServiceDefinition, {
+  rpc.serve(disperserService, {
     disperse: disperse(disperser, deps.random),
     watchBlob: watchBlob(disperser.views),
     getBlob: getBlob(disperser.views),

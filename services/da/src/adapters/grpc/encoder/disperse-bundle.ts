@@ -1,10 +1,11 @@
 import { BUNDLE_PAYLOAD_BYTES_MAX, MEMBERS_MAX } from '@zerog/availability'
 import type { Endpoint } from '@zerog/ports'
-import { type DisperseBundleRequest, type DisperseBundleResponse, EncoderServiceDefinition } from '@zerog/proto/da'
+import type { DisperseBundleRequest, DisperseBundleResponse } from '@zerog/proto/da'
 import { disperseBundle as disperse, type EncoderDeps, type EncoderEvent, type EncodeTask } from '../../../app/encoder/encoder.ts'
 import { encodeStatement, invalid } from '../statement-codec.ts'
+import { encoderService } from './service.ts'
 
-const method = EncoderServiceDefinition.methods.disperseBundle
+const method = encoderService.methods.disperseBundle
 
 export function disperseBundle(deps: EncoderDeps): Endpoint<typeof method> {
   return {

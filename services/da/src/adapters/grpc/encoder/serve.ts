@@ -1,8 +1,8 @@
 import type { Rpc } from '@zerog/ports'
-import { EncoderServiceDefinition } from '@zerog/proto/da'
 import type { EncoderDeps } from '../../../app/encoder/encoder.ts'
 import { disperseBundle } from './disperse-bundle.ts'
+import { encoderService } from './service.ts'
 
 export function serveEncoder(rpc: Rpc, deps: EncoderDeps): void {
-  rpc.serve(EncoderServiceDefinition, { disperseBundle: disperseBundle(deps) })
+  rpc.serve(encoderService, { disperseBundle: disperseBundle(deps) })
 }
