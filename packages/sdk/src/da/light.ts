@@ -60,8 +60,10 @@ const ROWS_DEFAULT = 16
 /**
  * Samples a bundle: checks its certificate, then asks for random rows and proves each against the commitment.
  * @example const report = await sampleBundle(context, { commitment, epoch }, { multisignature: nobleMultisignature })
- * @returns a report also where rows are missing or wrong (`available` is false then)
- * @throws ZerogError PROOF_INVALID where certificate, committee or RLC vector are not what they must be; the check is in the metadata
+ * @returns a report also where rows are missing or wrong (`available` is false then). Rows and RLC vector make the commitment together: under a
+ * vector of other values no row proves itself
+ * @throws ZerogError PROOF_INVALID where certificate or committee are not what they must be, INVALID_ARGUMENT where something has another
+ * form; the check is in the metadata
  */
 export async function sampleBundle(context: Context, bundle: DaBundleRef, options: SampleOptions): Promise<SampleReport> {
   const certificate = await getCertificate(context, bundle, options)
