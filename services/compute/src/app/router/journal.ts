@@ -36,8 +36,9 @@ export function createJournal(deps: {
 
   async function flush(): Promise<void> {
     while (queue.length > 0) {
-      // Clients wait for answers that are kept for a repeated request, and for nothing else.
-      if (!hurried && !queue.some(({ entries }) => entries.answers !== undefined)) await deps.gather()
+      // Clients wait for answers that are kept for a repeated request; what a stream may cost must be known before it costs something.
+      const urgent = queue.some(({ entries }) => entries.answers !== undefined || entries.opened !== undefined)
+      if (!urgent && !hurried) await deps.gather()
       const batch = queue.splice(0, ENTRIES_MAX)
       try {
         await deps.repository.write(deps.holder, merged(batch.map(({ entries }) => entries)))
