@@ -36,8 +36,12 @@ withHelm('charts, rendered by helm', () => {
   test.each(LAYERS)('the chart of the %s layer can be installed alone', (layer) => {
     const own = ['--set', 'global.chainId=4242', '--set-string', 'global.owner=0x1111111111111111111111111111111111111111']
     const servers = ['postgres', 'nats', 'redis'].flatMap((name) => ['--set', `global.${name}.existingSecret=${name}`])
-    const key = layer === 'chain' ? ['--set', 'targets.chain-validator.secretFiles.validatorKey.name=key'] : []
-    const manifests = charts.template(layer, ...own, ...servers, ...key)
+    const secrets: Readonly<Record<string, readonly string[]>> = {
+      chain: ['chain-validator.secretFiles.validatorKey'],
+      compute: ['compute-broker.secretFiles.providerKey', 'compute-router.secretFiles.privateKey'],
+    }
+    const keys = (secrets[layer] ?? []).flatMap((secret) => ['--set', `targets.${secret}.name=key`])
+    const manifests = charts.template(layer, ...own, ...servers, ...keys)
     expect(ofKind(manifests, ...WORKLOADS).length).toBeGreaterThan(0)
     expect(new Set(manifests.map(({ metadata }) => metadata.labels['app.kubernetes.io/component']))).toEqual(new Set([layer]))
   })
@@ -202,6 +206,10 @@ withHelm('charts, rendered by helm', () => {
       ],
     ])('%s', (_what, args, message) => {
       expect(refusal('production', ...args)).toMatch(message)
+    })
+    test('a provider without its key', () => {
+      const set = ['--set', 'compute.targets.compute-broker.secretFiles.providerKey.name=']
+      expect(refusal('production', ...set)).toMatch(/compute-broker: the name of the secret with providerKey is needed/)
     })
     test('a network without a chain id', () => {
       expect(refusal('small', '--set', 'global.chainId=0')).toMatch(/every installation sets its own/)

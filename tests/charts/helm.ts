@@ -57,7 +57,9 @@ export const OWN_NETWORK = [
   '--set',
   'chain.targets.chain-validator.secretFiles.validatorKey.name=zerog-validator',
   '--set',
-  'chain.targets.chain-validator.secretFiles.validatorKey.key=validator.bls',
+  'compute.targets.compute-broker.secretFiles.providerKey.name=zerog-provider',
+  '--set',
+  'compute.targets.compute-router.secretFiles.privateKey.name=zerog-router',
 ] as const
 
 export const PRESETS: Readonly<Record<string, readonly string[]>> = {

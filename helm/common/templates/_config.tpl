@@ -49,7 +49,7 @@ common:
   storageOwner: {{ required "global.owner is needed: the account that may change prices" $global.owner | quote }}
   {{- end }}
   {{- with .spec.config }}
-  {{- toYaml . | nindent 2 }}
+  {{- tpl (toYaml .) $.root | nindent 2 }}
   {{- else }}
   {{- if not .spec.genesis }} {}{{- end }}
   {{- end }}

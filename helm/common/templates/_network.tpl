@@ -38,7 +38,13 @@ spec:
       ports:
         - {protocol: TCP, port: 9200}
     {{- if .spec.ports }}
-    - ports:
+    - {{ with .spec.portsCalledBy }}from:
+        {{- range $name := . }}
+        - podSelector:
+            matchLabels:
+              {{- include "zerog.selectorLabels" (dict "root" $root "target" $name) | nindent 14 }}
+        {{- end }}
+      {{ end }}ports:
         {{- range $name, $port := .spec.ports }}
         - {protocol: TCP, port: {{ int $port }}}
         {{- end }}
@@ -67,6 +73,16 @@ spec:
         {{- end }}
       ports:
         - {protocol: TCP, port: 9100}
+    {{- end }}
+    {{- range $name, $port := .spec.callsPorts }}
+    {{- if index $global.topology $name }}
+    - to:
+        - podSelector:
+            matchLabels:
+              {{- include "zerog.selectorLabels" (dict "root" $root "target" $name) | nindent 14 }}
+      ports:
+        - {protocol: TCP, port: {{ int $port }}}
+    {{- end }}
     {{- end }}
     {{- range $name := list "postgres" "nats" "redis" }}
     {{- if has $name $.spec.needs }}

@@ -4,6 +4,8 @@ kind: Deployment
 replicas: 1
 calls: []
 calledBy: []
+portsCalledBy: []
+callsPorts: {}
 needs: []
 config: {}
 ports: {}
@@ -22,6 +24,12 @@ terminationGracePeriodSeconds: 45
 {{- range $target, $values := .Values.targets }}
 {{- if ne (toString $values.enabled) "false" }}
 {{- $spec := mergeOverwrite (include "zerog.targetDefaults" $root | fromYaml) (deepCopy $values) }}
+{{- /* The development network has public keys for what is not given. */}}
+{{- $given := dict }}
+{{- range $field, $ref := $spec.secretFiles }}
+{{- if or $ref.name (not $root.Values.global.development) }}{{ $given = set $given $field $ref }}{{ end }}
+{{- end }}
+{{- $spec = set $spec "secretFiles" $given }}
 {{- $context := dict "root" $root "target" $target "spec" $spec }}
 {{- $parts := list "zerog.serviceAccount" "zerog.configMap" "zerog.headlessService" "zerog.workload" "zerog.networkPolicy" }}
 {{- if $spec.ports }}{{ $parts = append $parts "zerog.faceService" }}{{ end }}
