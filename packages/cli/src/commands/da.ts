@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { createProgress } from '../output/progress.ts'
 import type { Act, ActionContext } from '../program.ts'
 import { readingClient } from './client.ts'
+import { addDaOperatorCommands } from './da-operator.ts'
 import { formatBytes, parseHash, parseInteger } from './values.ts'
 
 const WAITS = ['queued', 'certified', 'finalized'] as const
@@ -80,6 +81,8 @@ export function addDaCommands(program: Command, act: Act): void {
     .option('--committee-root <hash>', 'root of the committee that you trust; default: what the gateway says')
     .description('check the certificate and sample random rows, each proven against the commitment')
     .action(act(async (context, text: string, options: LightFlags) => sample(context, text, options)))
+
+  addDaOperatorCommands(da, act)
 }
 
 type DisperseFlags = { wait: string; retention: string; key?: string }

@@ -14,8 +14,8 @@ import {
   readEpoch,
   readEpochSchedule,
 } from '@zerog/contracts'
-import { fromHex, type Hex, ZerogError } from '@zerog/primitives'
-import { BaseError, decodeErrorResult, decodeFunctionResult, encodeFunctionData } from 'viem'
+import { bytesToBigint, fromHex, type Hex, ZerogError } from '@zerog/primitives'
+import { decodeErrorResult, decodeFunctionResult, encodeFunctionData } from 'viem'
 import * as eth from 'viem/actions'
 import { callContract } from '../chain/read.ts'
 import { addressOf, sendTransaction, waitForReceipt } from '../chain/send.ts'
@@ -116,13 +116,14 @@ export async function getMember(context: Context, account: Hex): Promise<Registe
   return { address: account, votes, active, registered: key.xLow !== 0n || key.xHigh !== 0n, socket }
 }
 
+/** Order of the groups of BLS12-381. */
+const ORDER = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001n
+
+/** Libraries differ in whether they reduce a larger key; a member whose library refuses it could never sign. */
 function publicKeyOf(secretKey: Uint8Array): Uint8Array {
-  try {
-    return affineKey(nobleBls.publicKey(secretKey))
-  } catch {
-    // Without the cause: it might show the key.
-    throw new ZerogError('INVALID_ARGUMENT', { message: 'a BLS12-381 secret key has 32 bytes below the order of the group' })
-  }
+  const scalar = secretKey.length === 32 ? bytesToBigint(secretKey) : 0n
+  if (scalar > 0n && scalar < ORDER) return affineKey(nobleBls.publicKey(secretKey))
+  throw new ZerogError('INVALID_ARGUMENT', { message: 'a BLS12-381 secret key has 32 bytes below the order of the group' })
 }
 
 async function sendToRegistry(
@@ -144,18 +145,18 @@ async function requireTaken(context: Context, call: { readonly to: Hex; readonly
   try {
     await eth.call(context.viem, call)
   } catch (error) {
-    const words = refusalOf(error)
-    if (words === undefined) throw fromViemError(error)
-    throw new ZerogError('TRANSACTION_REFUSED', { message: `the registry of members refuses: ${words}`, cause: error })
+    const known = fromViemError(error)
+    const words = refusalOf(known)
+    if (words === undefined) throw known
+    throw new ZerogError('TRANSACTION_REFUSED', { message: `the registry of members refuses: ${words}`, cause: known })
   }
 }
 
-/** `EpochNotOver(28801)`, out of the data of a revert. */
+/** `EpochNotOver(28801)`, out of the bytes that a node adds to its refusal. */
 function refusalOf(error: unknown): string | undefined {
-  if (!(error instanceof BaseError)) return undefined
-  const found = error.walk((each) => typeof (each as { data?: unknown }).data === 'string') as { data?: Hex } | null // as tested
+  const data = error instanceof Error ? /\b0x[0-9a-f]{8,}/i.exec(error.message)?.[0] : undefined
   try {
-    const { errorName, args } = decodeErrorResult({ abi: daSignersAbi, data: found?.data ?? '0x' })
+    const { errorName, args } = decodeErrorResult({ abi: daSignersAbi, data: data as Hex }) // matched above; undefined throws
     return `${errorName}(${(args ?? []).join(', ')})`
   } catch {
     return undefined
