@@ -1,13 +1,20 @@
-import { assignRows, type Committee, type Statement } from '@zerog/availability'
+import { assignRows, type Committee, type Member, type Statement } from '@zerog/availability'
 import { layoutFor } from '@zerog/erasure'
 import type { Clock, Logger } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
-import { PUT_TIMEOUT_FIRST_MS, PUT_TIMEOUT_MS_PER_MIB } from '../../core/disperser/limits.ts'
+import {
+  PUT_LANE_MEMBERS,
+  PUT_LANE_MS,
+  PUT_LANES_MIN,
+  PUT_TIMEOUT_FIRST_MS,
+  PUT_TIMEOUT_MS_PER_MIB,
+} from '../../core/disperser/limits.ts'
 import type { Committees } from '../committees.ts'
 import type { MemberConnector } from '../members.ts'
 import { createChannel } from './channel.ts'
 import type { CodedBundle, Coder, CodingJob } from './coder.ts'
 import type { EncoderMetrics } from './metrics.ts'
+import { createPace } from './pace.ts'
 
 export type EncodeTask = {
   readonly payloadBytes: number
@@ -79,29 +86,37 @@ type FanOut = {
   readonly signal: AbortSignal
 }
 
-/** One stream per member, all at once; a slow one holds nobody. Never rejects. */
+/**
+ * One stream per member, a few at once so that two thirds are done before all are; a slow one holds nobody for long (ADR 0155). Who comes
+ * first is drawn by the commitment. Never rejects.
+ */
 function fanOut({ task, committee, coded, statement, report, signal }: FanOut, deps: EncoderDeps): Promise<void>[] {
   const assignment = assignRows(committee, statement)
   const done = new Set(task.done)
-  return committee.members.flatMap((member, index) => {
-    if (done.has(index)) return []
-    const indexes = assignment.rows(index)
-    const mebibytes = (indexes.length * statement.rowBytes) / 2 ** 20
-    const timeoutMs = PUT_TIMEOUT_FIRST_MS + mebibytes * PUT_TIMEOUT_MS_PER_MIB
+  const { members } = committee
+  const first = new DataView(statement.commitment.buffer, statement.commitment.byteOffset).getUint32(0)
+  const order = members.map((_, place) => (first + place) % members.length).filter((index) => !done.has(index))
+  const lanes = Math.max(PUT_LANES_MIN, Math.ceil(order.length / PUT_LANE_MEMBERS))
+  const pace = createPace({ lanes, patienceMs: PUT_LANE_MS }, deps.clock)
+  return order.map(async (index) => {
+    const member = members[index] as Member // within the committee
+    const endTurn = await pace()
     const startMs = deps.clock.monotonicMs()
-    const put = async () => deps.connect(member).putRows({ statement, coded, indexes }, { signal, timeoutMs })
-    return put().then(
-      () => {
-        deps.metrics.member('stored', deps.clock.monotonicMs() - startMs)
-        report({ kind: 'outcome', member: index, failure: undefined })
-      },
-      (error: unknown) => {
-        const failure = failureOf(error)
-        deps.metrics.member(failure.reason, deps.clock.monotonicMs() - startMs)
-        deps.logger.debug('member_missed_rows', { member: member.address, socket: member.socket, ...failure })
-        report({ kind: 'outcome', member: index, failure })
-      },
-    )
+    try {
+      const indexes = assignment.rows(index)
+      const mebibytes = (indexes.length * statement.rowBytes) / 2 ** 20
+      const timeoutMs = PUT_TIMEOUT_FIRST_MS + mebibytes * PUT_TIMEOUT_MS_PER_MIB
+      await deps.connect(member).putRows({ statement, coded, indexes }, { signal, timeoutMs })
+      deps.metrics.member('stored', deps.clock.monotonicMs() - startMs)
+      report({ kind: 'outcome', member: index, failure: undefined })
+    } catch (error) {
+      const failure = failureOf(error)
+      deps.metrics.member(failure.reason, deps.clock.monotonicMs() - startMs)
+      deps.logger.debug('member_missed_rows', { member: member.address, socket: member.socket, ...failure })
+      report({ kind: 'outcome', member: index, failure })
+    } finally {
+      endTurn()
+    }
   })
 }
 

@@ -80,7 +80,8 @@ export async function putRows(
 
   function place(row: RowProof): void {
     const at = pack.indexes.length * layout.strideBytes
-    pack.bytes.set(row.row, at)
+    // Not `set`: from an odd address into shared memory it goes byte by byte, at a quarter of the speed.
+    asBuffer(row.row).copy(asBuffer(pack.bytes), at)
     for (const [level, sibling] of row.path.entries()) pack.bytes.set(sibling, at + bundle.rowBytes + level * sibling.length)
     pack.indexes.push(row.index)
     order.push(row.index)
@@ -114,6 +115,10 @@ export async function putRows(
     await writer.abandon()
     throw error
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /** Form and assignment; whether the row is right is the checker's question. */

@@ -35,6 +35,11 @@ export const SIGN_TIMEOUT_MS = 5_000
 /** How long one member may take to store its rows: at least, and more for large bundles. */
 export const PUT_TIMEOUT_FIRST_MS = 10_000
 export const PUT_TIMEOUT_MS_PER_MIB = 500
+/** Members that get rows at once: so many, or one for each of so many in large committees. */
+export const PUT_LANES_MIN = 4
+export const PUT_LANE_MEMBERS = 8
+/** A member that takes longer no longer keeps the next one waiting, ms. */
+export const PUT_LANE_MS = 40
 /** Over the call to an encoder, beyond what its members may take. */
 export const ENCODER_SLACK_MS = 20_000
 
