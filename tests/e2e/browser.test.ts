@@ -22,6 +22,13 @@ const BUDGETS = [
     external: ['viem'],
     budget: 64_000,
   },
+  { what: 'light client alone', source: "export { nobleMultisignature, sampleBundle } from '@zerog/sdk/light'", budget: 130_000 },
+  {
+    what: 'client and light client',
+    source:
+      "export { createZerogClient } from '@zerog/sdk'\nexport { nobleMultisignature, sampleBundle } from '@zerog/sdk/light'",
+    budget: 380_000,
+  },
 ]
 
 describe('the SDK in a bundle for browsers', () => {
@@ -162,6 +169,15 @@ withProgram('chromium', (executablePath) => {
 
     test('has its network in memory too, for the tests of web applications, and takes streams', async () => {
       expect(await inPage('streamInMemory', key)).toEqual({ root, sizeBytes: data.length })
+    })
+
+    test('samples a bundle of data availability as a light client, and finds the row that was changed on the way', async () => {
+      const { report, ms } = await inPage('sample', gatewayUrl, 300_000, false)
+      expect(report).toMatchObject({ available: true, rows: { length: 16 }, certificate: { committeeFrom: 'caller' } })
+      process.stdout.write(`16 rows in the page: ${report.bytesFetched} bytes, ${ms} ms with the certificate\n`)
+      const lied = await inPage('sample', gatewayUrl, 2_000, true)
+      expect(lied.report.available).toBe(false)
+      expect(lied.report.rows.filter(({ ok }) => !ok)).toHaveLength(1)
     })
 
     test('did all that with no error that nobody caught, in a browser that keeps origins apart', async () => {

@@ -1,5 +1,6 @@
 import { keccak256, toHex } from '@zerog/primitives'
 import { createZerogClient, gatewayEndpoints, httpTransport, memoryTransport, type UploadProgress, ZerogError } from '@zerog/sdk'
+import { nobleMultisignature, sampleBundle } from '@zerog/sdk/light'
 import { createPublicClient, webSocket } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 
@@ -87,6 +88,30 @@ const calls = {
     const { socket: raw } = await socket.transport.getRpcClient()
     raw.close()
     return { before: height, seen, sameBlock: block.hash === seen.hash, from }
+  },
+
+  /** Disperses random bytes, then samples their bundle as a light client does, with the committee's root as another answer told it. */
+  async sample(gatewayUrl: string, sizeBytes: number, lie: boolean) {
+    const endpoints = gatewayEndpoints(gatewayUrl)
+    const client = createZerogClient({ endpoints })
+    const bytes = new Uint8Array(sizeBytes)
+    for (let at = 0; at < sizeBytes; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536))
+    const { parts } = await client.da.disperse(new Blob([bytes]), { wait: 'certified' })
+    const [bundle] = parts
+    if (bundle === undefined) throw new Error('a certified blob has a part')
+    const { root } = await client.da.committee({ epoch: bundle.epoch })
+    // The last byte of the answer belongs to the path of the last row.
+    const flipping: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init)
+      if (!String(input).includes('/rows?')) return response
+      const frames = new Uint8Array(await response.arrayBuffer())
+      frames[frames.length - 1] = (frames[frames.length - 1] ?? 0) ^ 1
+      return new Response(frames)
+    }
+    const asked = lie ? createZerogClient({ endpoints, transport: httpTransport(endpoints, { fetch: flipping }) }) : client
+    const startedMs = performance.now()
+    const report = await sampleBundle(asked, bundle, { multisignature: nobleMultisignature, committeeRoot: root })
+    return { report, ms: Math.round(performance.now() - startedMs) }
   },
 
   /** The network inside the page: nothing is fetched. */
