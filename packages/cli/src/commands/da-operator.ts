@@ -66,7 +66,7 @@ function addMembershipCommands(node: Command, act: Act): void {
   node
     .command('register')
     .requiredOption('--bls-key-file <path>', "file with the member's BLS12-381 secret key, 64 hexadecimal digits")
-    .requiredOption('--socket <text>', 'where services reach it: its ordinal in this installation, or host:port')
+    .requiredOption('--socket <text>', 'where services reach it: the ordinal of its instance, the only form that they know')
     .description("register a member's key for the account that signs, with a proof of possession, or replace it")
     .addHelpText(
       'after',
@@ -85,7 +85,7 @@ function addMembershipCommands(node: Command, act: Act): void {
 
   node
     .command('update')
-    .requiredOption('--socket <text>', 'where services reach it from now on')
+    .requiredOption('--socket <text>', 'where services reach it from now on: the ordinal of its instance')
     .description('tell where the member of the account that signs is reached')
     .action(
       act(async (context, { socket }: { socket: string }) => {

@@ -69,7 +69,7 @@ export async function makeEpoch(
 /**
  * Registers the BLS key of a member for the account that signs, or replaces it. It is in the next committee once it has votes.
  * @param options.secretKey BLS12-381, 32 bytes big-endian; it never leaves this function
- * @param options.socket where the services of the installation reach the member: its ordinal, or host:port; at most 256 bytes
+ * @param options.socket where services reach the member: the ordinal of its instance; the contract takes any text up to 256 bytes, services no other
  * @throws ZerogError INVALID_ARGUMENT for bytes that are no secret key
  */
 export async function registerMember(
