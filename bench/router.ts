@@ -98,7 +98,8 @@ async function phase(name: string, target: Target, of: { readonly base?: Base; r
     const line = {
       name: `${name}${stream ? ', streams' : ''}`,
       ...seen,
-      ...(base === undefined
+      // Nothing to subtract from where every answer failed.
+      ...(base === undefined || seen.max === 0
         ? {}
         : {
             added: {
@@ -227,9 +228,7 @@ async function startDevnet(
   children: ChildProcess[],
 ): Promise<{ readonly target: Target; readonly cpu: CpuTimes }> {
   const models = [{ engine: 'upstream', id: 'mock', url: upstream, stream: true, slots: 1024 }]
-  const offset = 2_000 + Math.floor(Math.random() * 10_000)
   const main = join(import.meta.dirname, '../packages/cli/src/main.ts')
-  const args = [main, 'up', '--processes', '--port-offset', String(offset), '--data-dir', folder, '--quiet']
   const profile = values.profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${values.profile}` }
   const env = {
     ...process.env,
@@ -237,12 +236,29 @@ async function startDevnet(
     ZEROG_COMPUTE_WORKER_MODELS: JSON.stringify(models),
     ZEROG_COMPUTE_WORKER_WAITING_PER_ACCOUNT_MAX: '4096',
   }
-  children.push(spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] }))
-  await until('the devnet', () => readFile(join(folder, 'endpoints.json'), 'utf8'))
+  const offset = await someOffset(async (offset) => {
+    const args = [main, 'up', '--processes', '--port-offset', String(offset), '--data-dir', folder, '--quiet']
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'] })
+    children.push(child)
+    return until('devnet', async () => {
+      if (child.exitCode !== null) return false
+      await readFile(join(folder, 'endpoints.json'), 'utf8')
+      return true
+    })
+  })
   const target = { url: `http://127.0.0.1:${8547 + offset}/v1/chat/completions`, headers: { authorization: `Bearer ${KEY}` } }
   // The router funds its account at the provider on chain first.
   await until('an answer of the devnet', () => tried(target))
   return { target, cpu: () => devnetCpu(folder) }
+}
+
+/** Tries offsets of the default ports until none of them is taken. */
+async function someOffset(start: (offset: number) => Promise<boolean>): Promise<number> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const offset = 1_000 + Math.floor(Math.random() * 7_000)
+    if (await start(offset)) return offset
+  }
+  throw new Error('the devnet did not start five times; its reasons stand above')
 }
 
 /** Portkey's gateway on a free port. Throws with what it said where it does not answer in time. */
@@ -254,7 +270,7 @@ async function startPortkey(
   const port = 30_000 + Math.floor(Math.random() * 5000)
   // It answers to names of its own; loopback hosts are refused unless they are trusted.
   const env = { ...process.env, TRUSTED_CUSTOM_HOSTS: 'localhost,127.0.0.1' }
-  const child = spawn(process.execPath, [entry, `--port=${port}`, '--headless'], { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(process.execPath, [entry, `--port=${port}`, '--headless'], { env, stdio: 'ignore' })
   children.push(child)
   const headers = { authorization: 'Bearer none', 'x-portkey-provider': 'openai', 'x-portkey-custom-host': upstream }
   const target = { url: `http://127.0.0.1:${port}/v1/chat/completions`, headers }
