@@ -13,6 +13,9 @@ import {
 } from 'viem'
 import { requirePromise } from './caller.ts'
 
+const { ledgerManager, inferenceServing, fineTuningServing } = addresses({ chainId: 31_337n })
+const PURSE: readonly Hex[] = [ledgerManager, inferenceServing, fineTuningServing].map((address) => address.toLowerCase() as Hex)
+
 type WireLog = { readonly address: Hex; readonly topics: [Hex, ...Hex[]]; readonly data: Hex }
 type WireReceipt = {
   readonly transactionHash: Hex
@@ -160,14 +163,26 @@ export async function openBooks(transport: Transport, accounts: readonly Hex[]):
     },
     async requireBalances() {
       const head = numberToHex(blocks.length - 1)
+      const gain = async (address: Hex) => {
+        const [before, now] = (await Promise.all([
+          request('eth_getBalance', address, '0x0'),
+          request('eth_getBalance', address, head),
+        ])) as [Hex, Hex]
+        return hexToBigInt(now) - hexToBigInt(before)
+      }
+      // These hand deposits on to one another, so they are counted together.
+      const purse = (await Promise.all(PURSE.map(gain))).reduce((sum, one) => sum + one, 0n)
+      const given = PURSE.reduce((sum, address) => sum + (changes.get(address) ?? 0n), 0n)
+      requirePromise(
+        purse === given,
+        () => `the compute contracts gained ${purse} wei since genesis, their transactions make it ${given}`,
+      )
       await Promise.all(
         [...changes].map(async ([address, change]) => {
-          const [before, now, count] = (await Promise.all([
-            request('eth_getBalance', address, '0x0'),
-            request('eth_getBalance', address, head),
-            request('eth_getTransactionCount', address, head),
-          ])) as [Hex, Hex, Hex]
-          const found = hexToBigInt(now) - hexToBigInt(before)
+          const [found, count] = await Promise.all([
+            PURSE.includes(address) ? change : gain(address),
+            request('eth_getTransactionCount', address, head) as Promise<Hex>,
+          ])
           requirePromise(
             found === change,
             () => `${address} gained ${found} wei since genesis, its transactions make it ${change}`,

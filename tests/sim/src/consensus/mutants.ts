@@ -34,7 +34,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'if (false) {',
     model: { views: 1, leaders: 'b' },
   },
-  { name: 'votes_of_others_are_taken', file: 'receive.ts', from: 'if (vote.signer !== from || ', to: 'if (' },
+  {
+    name: 'votes_of_others_are_taken',
+    file: 'receive.ts',
+    from: 'if (vote.signer !== from || state.config',
+    to: 'if (state.config',
+  },
   { name: 'votes_of_any_view_are_held', file: 'receive.ts', from: ' && view <= state.view + VIEWS_AHEAD_MAX', to: '' },
   {
     name: 'votes_are_not_logged',
