@@ -1,14 +1,50 @@
 import { expect, test } from '@jest/globals'
-import { systemClock } from '@zerog/adapters/clock/system'
-import { within } from './generation.ts'
+import { systemClock } from '@zerog/adapters'
+import { runChoices } from './generation.ts'
+import type { GenerateCall, GenerateEvent, TakenModel } from './ports.ts'
 
-test('work that nobody waits for any more may fail unheard', async () => {
-  const unheard: unknown[] = []
-  const hear = (error: unknown) => unheard.push(error)
-  process.on('unhandledRejection', hear)
-  const signal = AbortSignal.abort(new Error('gone'))
-  await expect(within(Promise.reject(new Error('late')), 1000, { clock: systemClock, signal })).rejects.toThrow('gone')
+const EVENT: GenerateEvent = {
+  text: 'word',
+  tokenCount: 1,
+  logprobs: [],
+  fields: undefined,
+  end: { finishReason: 'stop', usage: { promptTokens: 1, completionTokens: 1, cachedTokens: 0 }, traceRoot: undefined },
+}
+
+function setUp(confirm: () => Promise<void>) {
+  const seen = { begun: false, stopped: false }
+  const client = {
+    async *generate(_call: GenerateCall, signal: AbortSignal) {
+      seen.begun = true
+      signal.addEventListener('abort', () => {
+        seen.stopped = true
+      })
+      yield EVENT
+    },
+  }
+  // `as`: only what runChoices uses.
+  const generation = { calls: [{} as GenerateCall], taken: { client } as unknown as TakenModel, confirm }
+  const limits = { firstTokenMs: 10_000, tokenMs: 10_000 }
+  const events = runChoices(generation, limits, { clock: systemClock, signal: new AbortController().signal })
+  return { seen, events: events[Symbol.asyncIterator]() }
+}
+
+test('the worker begins at once, and nothing comes out before the user is let in for certain', async () => {
+  const admitted = Promise.withResolvers<void>()
+  const { seen, events } = setUp(() => admitted.promise)
+  let out = false
+  const first = events.next().then((result) => {
+    out = true
+    return result
+  })
   await new Promise((resolve) => setImmediate(resolve))
-  process.off('unhandledRejection', hear)
-  expect(unheard).toEqual([])
+  expect({ begun: seen.begun, out }).toEqual({ begun: true, out: false })
+  admitted.resolve()
+  expect((await first).value?.event).toBe(EVENT)
+})
+
+test('whoever is not let in gets nothing, and the worker is stopped', async () => {
+  const { seen, events } = setUp(() => Promise.reject(new Error('revoked')))
+  await expect(events.next()).rejects.toThrow('revoked')
+  expect(seen).toEqual({ begun: true, stopped: true })
 })
