@@ -47,8 +47,19 @@ export async function readEndpoints(dataDir: string): Promise<DevnetEndpoints | 
   }
 }
 
-/** Appears whole or not at all, readable by its owner only (it holds development keys). */
-export async function writeEndpoints(dataDir: string, endpoints: DevnetEndpoints): Promise<void> {
+let lastWrite: Promise<void> = Promise.resolve()
+
+/**
+ * Appears whole or not at all, readable by its owner only (it holds development keys). One after the other: several processes of a devnet may
+ * come back at once, and the last call's endpoints are the ones that stay.
+ */
+export function writeEndpoints(dataDir: string, endpoints: DevnetEndpoints): Promise<void> {
+  const written = lastWrite.then(() => write(dataDir, endpoints))
+  lastWrite = written.catch(() => {})
+  return written
+}
+
+async function write(dataDir: string, endpoints: DevnetEndpoints): Promise<void> {
   const path = endpointsPath(dataDir)
   const temporary = `${path}.${process.pid}`
   const file = await open(temporary, 'w', 0o600)

@@ -105,7 +105,8 @@ async function launch(
     const again = (): void => {
       changed()
       const { devnet: running } = launched
-      if (running !== undefined && !stop.aborted) void writeEndpoints(dataDir, endpointsNow(running))
+      if (running === undefined || stop.aborted) return
+      writeEndpoints(dataDir, endpointsNow(running)).catch((error) => say(`endpoints.json was not written: ${String(error)}`))
     }
     launched.devnet = await startManyProcesses(plan, { say, changed: again, onReady, signal: stop })
   } else {
