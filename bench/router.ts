@@ -8,9 +8,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
-import { createRequire } from 'node:module'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({
@@ -266,7 +266,7 @@ async function startPortkey(
   upstream: string,
   children: ChildProcess[],
 ): Promise<{ readonly target: Target; readonly cpu: CpuTimes }> {
-  const entry = createRequire(import.meta.url).resolve('@portkey-ai/gateway/build/start-server.js')
+  const entry = fileURLToPath(import.meta.resolve('@portkey-ai/gateway/build/start-server.js'))
   const port = 30_000 + Math.floor(Math.random() * 5000)
   // It answers to names of its own; loopback hosts are refused unless they are trusted.
   const env = { ...process.env, TRUSTED_CUSTOM_HOSTS: 'localhost,127.0.0.1' }

@@ -109,8 +109,7 @@ async function run(devnet: TestDevnet): Promise<readonly string[]> {
     await eventually('a model', async () => (await json(`${url}/models`, customers[0]?.key ?? '')).data.length > 0)
     await pause(500 + Math.random() * 2500)
     const victim = victims[killed % victims.length] as string // not empty
-    const { services } = JSON.parse(readFileSync(join(devnet.dataDir, 'endpoints.json'), 'utf8'))
-    process.kill(services[`compute-${victim}`].pid, 'SIGKILL')
+    await eventually(`a ${victim} that lives`, async () => kill(devnet, `compute-${victim}`))
     died[victim] = (died[victim] ?? 0) + 1
   }
   await pause(3000)
@@ -141,6 +140,16 @@ async function run(devnet: TestDevnet): Promise<readonly string[]> {
   }
   async function receiptOf(id: string): Promise<{ readonly state?: string; readonly fields?: { readonly fee: string } }> {
     return json(`${compute.brokerUrl}/v1/receipts/${id}`, await tokenOf(payer, provider))
+  }
+}
+
+/** false where the process that is named there died before and its successor is not up yet. */
+function kill({ dataDir }: TestDevnet, name: string): boolean {
+  const { services } = JSON.parse(readFileSync(join(dataDir, 'endpoints.json'), 'utf8'))
+  try {
+    return process.kill(services[name].pid, 'SIGKILL')
+  } catch {
+    return false
   }
 }
 

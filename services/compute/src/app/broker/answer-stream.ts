@@ -32,15 +32,21 @@ export async function answerStream(generation: Generation, sink: AnswerSink, dep
     })
     if (frame.kind === 'chat') for (const index of ends.keys()) await send(openingEvent(frame, index, includeUsage))
   }
-  for await (const { index, event } of runChoices(generation, deps.limits, { clock: deps.clock, signal: sink.gone })) {
-    // Not before: a model that fails at once gives an error that can be tried again elsewhere.
-    if (!begun) await begin()
-    if (event.end !== undefined) ends[index] = event.end
-    if (event.text !== '' || event.logprobs.length > 0 || event.fields !== undefined) {
-      await send(deltaEvent(frame, index, event, includeUsage))
+  try {
+    for await (const { index, event } of runChoices(generation, deps.limits, { clock: deps.clock, signal: sink.gone })) {
+      // Not before: a model that fails at once gives an error that can be tried again elsewhere.
+      if (!begun) await begin()
+      if (event.end !== undefined) ends[index] = event.end
+      if (event.text !== '' || event.logprobs.length > 0 || event.fields !== undefined) {
+        await send(deltaEvent(frame, index, event, includeUsage))
+      }
+      if (event.end !== undefined) await send(finishEvent(frame, index, event.end.finishReason, includeUsage))
+      await checkpoints.produced(event.tokenCount)
     }
-    if (event.end !== undefined) await send(finishEvent(frame, index, event.end.finishReason, includeUsage))
-    await checkpoints.produced(event.tokenCount)
+  } catch (error) {
+    // A checkpoint on its way must be there before the answer is given up, or it would count after everybody was told that nothing does.
+    await checkpoints.settled().catch(() => {})
+    throw error
   }
   await checkpoints.settled()
   const usage = billedUsage(

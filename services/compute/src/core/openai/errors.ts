@@ -81,7 +81,3 @@ export function unauthorized(message: string, code = 'invalid_api_key'): OpenAiE
 export function quotaExceeded(message: string): OpenAiError {
   return new OpenAiError({ status: 429, message, type: 'insufficient_quota', code: 'insufficient_quota' })
 }
-
-export function overloaded(message: string, retryAfterMs: number): OpenAiError {
-  return new OpenAiError({ status: 503, message, type: 'server_error', code: 'overloaded', retryAfterMs })
-}
