@@ -29,6 +29,8 @@ export const LIMITS = {
     tendMs: 2000,
     /** The position on the chain is kept at most this often while nothing happens, ms. */
     idleHeightMs: 1000,
+    /** Pause after an outage of database or chain before the chain is followed again, ms. */
+    followPauseMs: 500,
     registrationCheckMs: 30_000,
     pruneMs: 600_000,
     pruneBatchMax: 1000,

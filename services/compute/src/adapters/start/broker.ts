@@ -5,7 +5,7 @@ import type { ModuleContext, RunningModule } from '@zerog/runtime'
 import { privateKeyToAddress } from 'viem/accounts'
 import { createAccounts } from '../../app/broker/accounts.ts'
 import { createBroker } from '../../app/broker/broker.ts'
-import { follow } from '../../app/broker/follow.ts'
+import { followThroughOutages } from '../../app/broker/follow.ts'
 import { createHeights } from '../../app/broker/heights.ts'
 import { createJournal } from '../../app/broker/journal.ts'
 import { runLeased, runLoop } from '../../app/broker/loop.ts'
@@ -179,9 +179,9 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
   const stopping = new AbortController()
   const { signal } = stopping
   const loopDeps = { clock, logger, signal }
-  const following = follow(
-    { addresses: [at.inferenceServing, at.receiptAnchor], idleHeightMs: LIMIT.idleHeightMs },
-    { chain: client, repository, read: (log) => readProviderEvents(log, at), apply, heights, clock },
+  const following = followThroughOutages(
+    { addresses: [at.inferenceServing, at.receiptAnchor], idleHeightMs: LIMIT.idleHeightMs, pauseMs: LIMIT.followPauseMs },
+    { chain: client, repository, read: (log) => readProviderEvents(log, at), apply, heights, clock, logger },
     signal,
   ).catch((error) => {
     if (!signal.aborted) context.fatal(error)
