@@ -50,7 +50,8 @@ export type Books = {
   readonly blockHash: (height: bigint) => Hex | undefined
   /** Submission index of a file root; undefined if no event named it. */
   readonly entryOf: (root: Hex) => bigint | undefined
-  readonly totals: () => {
+  /** Transactions are those of `senders`: services of the devnet send some of their own. */
+  readonly totals: (senders: ReadonlySet<Hex>) => {
     readonly transactions: number
     readonly entries: number
     readonly repeated: number
@@ -67,6 +68,7 @@ export async function openBooks(transport: Transport, accounts: readonly Hex[]):
   const mined = new Set<Hex>()
   const nonces = new Map<Hex, number>()
   const changes = new Map<Hex, bigint>()
+  const sentBy = new Map<Hex, number>()
   const entryByRoot = new Map<Hex, bigint>()
   let entries = 0n
   let repeated = 0
@@ -110,6 +112,7 @@ export async function openBooks(transport: Transport, accounts: readonly Hex[]):
       () => `${from} has nonce ${transaction.nonce} where ${nonce} was next`,
     )
     nonces.set(from, nonce + 1)
+    sentBy.set(from, (sentBy.get(from) ?? 0) + 1)
     const gasUsed = hexToBigInt(receipt.gasUsed)
     const gasPrice = hexToBigInt(receipt.effectiveGasPrice)
     book(from, -gasUsed * gasPrice)
@@ -199,7 +202,12 @@ export async function openBooks(transport: Transport, accounts: readonly Hex[]):
     nonce: (address) => nonces.get(address) ?? 0,
     blockHash: (height) => blocks[Number(height)],
     entryOf: (root) => entryByRoot.get(root),
-    totals: () => ({ transactions: mined.size, entries: Number(entries), repeated, failed }),
+    totals: (senders) => ({
+      transactions: [...senders].reduce((sum, from) => sum + (sentBy.get(from) ?? 0), 0),
+      entries: Number(entries),
+      repeated,
+      failed,
+    }),
   }
 }
 

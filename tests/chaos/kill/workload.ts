@@ -47,6 +47,7 @@ export async function openWorkload(fire: DevnetUnderFire, random: Prng, amount: 
     caller.direct,
     accounts.map(({ address }) => address.toLowerCase() as Hex),
   )
+  const senders = new Set(accounts.slice(0, LANES.transfers + LANES.files).map(({ address }) => address.toLowerCase() as Hex))
   const transferLanes = accounts.slice(0, LANES.transfers).map((account, lane) =>
     transferLane(
       { account, lane, chainId: fire.endpoints().chainId, nonceFirst: books.nonce(account.address.toLowerCase() as Hex) },
@@ -153,7 +154,7 @@ export async function openWorkload(fire: DevnetUnderFire, random: Prng, amount: 
       await books.requireBalances()
       heights.stop()
       await heights.done
-      const { transactions, repeated, failed } = books.totals()
+      const { transactions, repeated, failed } = books.totals(senders)
       return {
         transactions,
         transfers: transfers.length,
