@@ -1,6 +1,7 @@
-import { REASONS, type Reason, toHex, ZerogError } from '@zerog/primitives'
+import { assert, REASONS, type Reason, toHex, ZerogError } from '@zerog/primitives'
 import type { Context } from '../client.ts'
 import { throwIfCancelled } from '../errors.ts'
+import { openSource } from '../storage/source.ts'
 import { askDa, jsonOf, type Waiting } from './rest.ts'
 import type { DaBlob, DaBundleRef, DaCertificate, DaCommittee, DaQuote } from './types.ts'
 
@@ -139,14 +140,10 @@ function failed({ id, failure }: DaBlob): ZerogError {
 
 async function bodyOf(source: DaSource): Promise<Uint8Array | Blob> {
   if (source instanceof Uint8Array || source instanceof Blob) return source
+  // The reader of files that storage has says what is wrong with a path.
+  await (await openSource(source)).close()
   // Asked for at run time so that bundlers for browsers find no node module here.
-  const fs = globalThis.process?.getBuiltinModule?.('node:fs')
-  if (fs === undefined) {
-    throw new ZerogError('INVALID_ARGUMENT', {
-      message: 'a path can only be dispersed where there is a file system; pass the File or Blob',
-    })
-  }
-  return fs.openAsBlob(source.path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ZerogError('NOT_FOUND', { message: `cannot read ${source.path}: ${cause.code ?? cause.message}`, cause })
-  })
+  const blob = await globalThis.process?.getBuiltinModule?.('node:fs').openAsBlob(source.path)
+  assert(blob !== undefined, 'where a path was opened there is a file system')
+  return blob
 }
