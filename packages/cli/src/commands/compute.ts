@@ -148,7 +148,21 @@ function addKeyCommands(compute: Command, act: Act): void {
   key
     .command('ls')
     .description('all keys, without their text')
-    .action(act(async (context) => ({ data: await listKeys(await readingClient(context), await administrator(context)) })))
+    .action(
+      act(async (context) => {
+        const keys = await listKeys(await readingClient(context), await administrator(context))
+        const amount = (wei: unknown) => (wei === null || wei === undefined ? 'no limit' : formatAmount(BigInt(String(wei))))
+        const rows = keys.map((one) => [
+          String(one.id),
+          String(one.name),
+          String(one.shown),
+          formatAmount(BigInt(String(one.spent_wei))),
+          amount(one.budget_wei),
+          one.revoked === true ? 'revoked' : 'valid',
+        ])
+        return { data: keys, text: table(['id', 'name', 'key', 'spent', 'budget', 'state'], rows) }
+      }),
+    )
   key
     .command('revoke')
     .argument('<id>', 'key_…')
