@@ -17,13 +17,10 @@ export function withProgram(kind: ProgramKind, declare: (path: string) => void):
   const path = obtainProgram(kind)
   if (path !== undefined) return declare(path)
   const name = `skipped: no ${PROGRAMS[kind].program}; install it with: ${installCommand(kind)}`
-  if (process.env.CI === 'true') {
-    test(name, () => {
-      throw new Error(name)
-    })
-  } else {
-    describe.skip(name, () => test('needs the program', () => {}))
-  }
+  const declareMissing = process.env.CI === 'true' ? test : test.skip
+  declareMissing(name, () => {
+    throw new Error(name)
+  })
 }
 
 /** Declares tests that need a real server, which is started once for them; without it as `withProgram`. */
