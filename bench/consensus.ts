@@ -4,9 +4,9 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import * as consensus from '@zerog/consensus'
+import { blsSecretKey, blstBls, blstMultisignature } from '@zerog/consensus/blst'
 import { nobleMultisignature } from '@zerog/consensus/noble'
 import { bundleForBrowser } from '../packages/consensus/test/bundle.ts'
-import { blsSecretKey, blstBls, blstMultisignature } from '../services/chain/src/adapters/bls/blst.ts'
 import { calmCluster } from '../tests/sim/src/consensus/scenario.ts'
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } })

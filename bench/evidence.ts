@@ -3,9 +3,9 @@
 // node bench/evidence.ts [--check]      --check fails the process where a target is missed
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { blstMultisignature } from '@zerog/consensus/blst'
 import { nobleMultisignature } from '@zerog/consensus/noble'
 import { auditBatch, verifyBundle } from '@zerog/verifier'
-import { blstMultisignature } from '@zerog/verifier/blst'
 import { createWorld } from '../packages/verifier/test/world.ts'
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } })

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
+import { blstMultisignature } from '@zerog/consensus/blst'
 import { keccak256, toHex, ZerogError } from '@zerog/primitives'
-import { blstMultisignature } from '../src/blst.ts'
 import { decodeEvidence, type Evidence, encodeEvidence, type LinkName, trustOf, verifyBundle } from '../src/index.ts'
 import { flipByte, MUTATIONS } from './mutations.ts'
 import { createWorld, type World } from './world.ts'

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
+import { blstMultisignature } from '@zerog/consensus/blst'
 import { nobleMultisignature } from '@zerog/consensus/noble'
 import { readAnchor, readSettlement, type SettlementEntry } from '@zerog/evidence'
 import { type Hex, toHex, ZerogError } from '@zerog/primitives'
 import fc from 'fast-check'
-import { blstMultisignature } from '../src/blst.ts'
 import { auditBatch, compareBatch, decodeEvidence, encodeEvidence, findClaim, verifyBundle } from '../src/index.ts'
 import { createWorld, type WorldOptions } from './world.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, expect, test } from '@jest/globals'
+import { blstMultisignature } from '@zerog/consensus/blst'
 import { fromHex, type Hex, toHex } from '@zerog/primitives'
-import { blstMultisignature } from '../src/blst.ts'
 import { encodeEvidence, encodeLineage, lineageHash, type Trust, verifyBundle } from '../src/index.ts'
 import { MUTATIONS } from './mutations.ts'
 import { createWorld } from './world.ts'

@@ -15,6 +15,7 @@ import {
   windowPath,
 } from '@zerog/availability'
 import { encodeCertificate, encodeValidatorSet, type Validator, validatorSetHash, voteMessage } from '@zerog/consensus'
+import { blstMultisignature } from '@zerog/consensus/blst'
 import { DEVNET_CHAIN_ID, genesisAllocation } from '@zerog/contracts'
 import { encodePayload, layoutFor } from '@zerog/erasure'
 import {
@@ -35,7 +36,6 @@ import {
 import { createEthereumjsExecutor, encodeHeader, type Header } from '@zerog/evm'
 import { sha256 } from '@zerog/kernels'
 import { bigintToBytes, concatBytes, fromHex, type Hex, keccak256, toHex } from '@zerog/primitives'
-import { blstMultisignature } from '../src/blst.ts'
 import {
   claimRanges,
   type EpochStep,

@@ -4,8 +4,8 @@ import { describe, expect, test } from '@jest/globals'
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { genesisRandomness, leaderMessage, nextRandomness, validatorSetHash, verifyRandomness } from '@zerog/consensus'
 import { fromHex, type Hex, toHex } from '@zerog/primitives'
-import { developmentSecretKey } from '../src/adapters/bls/development-key.ts'
 import { nodeCrypto } from '../src/adapters/crypto.ts'
+import { developmentSecretKey } from '../src/adapters/development-key.ts'
 
 type Vectors = {
   chainId: string

@@ -37,7 +37,7 @@ export function addVerifyCommand(program: Command, act: Act): void {
 async function verifyFile(context: ActionContext, file: string, flags: Flags) {
   const [{ verifyEvidence }, { blstMultisignature }] = await Promise.all([
     import('@zerog/sdk/verify'),
-    import('@zerog/verifier/blst'),
+    import('@zerog/consensus/blst'),
   ])
   const number = (what: string, text: string, min: number) =>
     BigInt(parseInteger(text, { what, min, max: Number.MAX_SAFE_INTEGER }))

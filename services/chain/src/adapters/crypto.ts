@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
+import { blstBls, blstMultisignature } from '@zerog/consensus/blst'
 import type { Crypto } from '../app/network.ts'
-import { blstBls, blstMultisignature } from './bls/blst.ts'
 
 /** BLS by blst, SHA-256 by Node. */
 export const nodeCrypto: Crypto = {

@@ -4,8 +4,8 @@ import { networkFromConfig } from '../app/network-from-config.ts'
 import { type RebuildProgress, rebuildState } from '../app/rebuild.ts'
 import { type ChainVerification, verifyChain } from '../app/verify-chain.ts'
 import type { NetworkConfig } from '../config.ts'
-import { developmentSecretKey } from './bls/development-key.ts'
 import { nodeCrypto } from './crypto.ts'
+import { developmentSecretKey } from './development-key.ts'
 
 /** The store `chain` of a stopped chain-validator or chain-rpc, and the settings that it ran with. */
 export type StoredChain = {

@@ -1,5 +1,5 @@
+import { blsSecretKey } from '@zerog/consensus/blst'
 import { fromHex, type Hex, toHex } from '@zerog/primitives'
-import { blsSecretKey } from './bls/blst.ts'
 import { nodeCrypto } from './crypto.ts'
 
 /** A new BLS secret key of a validator, 32 bytes. `entropy`: 32 random bytes. */

@@ -8,9 +8,9 @@ import {
   verifyMembership,
   windowPath,
 } from '@zerog/availability'
+import { blstMultisignature } from '@zerog/consensus/blst'
 import type { ChainClient, ChainLog, FinalizedBlock } from '@zerog/ports'
 import { fromHex, type Hex, keccak256, toHex, ZerogError } from '@zerog/primitives'
-import { blstMultisignature } from '../../src/adapters/bls.ts'
 import { staticCommittees } from '../../src/adapters/committees/static.ts'
 import type { Committees } from '../../src/app/committees.ts'
 import type { Account, Entrance } from '../../src/app/disperser/entrance.ts'

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
+import { fromHex, toHex } from '@zerog/primitives'
+import { blsSecretKey, blstBls, blstMultisignature } from './blst.ts'
 import {
   assembleCertificate,
   createCommittee,
@@ -10,10 +12,8 @@ import {
   verifyCertificate,
   verifyPossession,
   voteMessage,
-} from '@zerog/consensus'
-import { nobleBls, nobleMultisignature } from '@zerog/consensus/noble'
-import { fromHex, toHex } from '@zerog/primitives'
-import { blsSecretKey, blstBls, blstMultisignature } from './blst.ts'
+} from './index.ts'
+import { nobleBls, nobleMultisignature } from './noble.ts'
 
 const secretKeys = Array.from({ length: 100 }, (_, index) => blsSecretKey(new Uint8Array(32).fill(index + 1)))
 const publicKeys = secretKeys.map((key) => blstBls.publicKey(key))
@@ -43,7 +43,7 @@ describe('blst', () => {
   }, 300_000)
 
   test('verifies the published vectors', () => {
-    const path = new URL('../../../../../tests/vectors/consensus.json', import.meta.url)
+    const path = new URL('../../../tests/vectors/consensus.json', import.meta.url)
     const file = JSON.parse(readFileSync(path, 'utf8'))
     const keys = file.secretKeys.map((key: string) => fromHex(key)) as Uint8Array[]
     expect(keys.map((key) => toHex(blstBls.publicKey(key)))).toEqual(

@@ -1,5 +1,8 @@
 import { aggregateSignatures, fastAggregateVerify, PublicKey, SecretKey, Signature, verify } from '@chainsafe/blst'
-import type { Bls, Multisignature } from '@zerog/consensus'
+import type { Bls } from './randomness.ts'
+import type { Multisignature } from './simplex/committee.ts'
+
+// Native: for Node alone, and apart from the main entry, so that nothing in a browser meets it.
 
 const PUBLIC_KEY_LENGTH = 48
 const SIGNATURE_LENGTH = 96
@@ -18,7 +21,7 @@ export const blstBls: Bls = {
 }
 
 /**
- * The same for many keys and one message. Every key must have proven its possession (`verifyPossession`), else a rogue key forges.
+ * The same for many keys and one message. Every key must have proven its possession (`verifyPossession`, or the registry of DA), else a rogue key forges.
  * Single signatures are not subgroup-checked before they are added: the sum is, and only the sum is ever passed on; it saves 60 µs a vote.
  */
 export const blstMultisignature: Multisignature = {

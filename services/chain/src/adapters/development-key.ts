@@ -1,4 +1,4 @@
-import { blsSecretKey } from './blst.ts'
+import { blsSecretKey } from '@zerog/consensus/blst'
 
 /** The validator of the development network: public, like its accounts' keys. */
 export function developmentSecretKey(): Uint8Array {
