@@ -1,6 +1,7 @@
 export { AssertionError, assert } from './assert.ts'
 export { type Budget, budget } from './budget.ts'
 export { bigintToBytes, bytesToBigint, compareBytes, concatBytes, equalBytes, fromHex, type Hex, isHex, toHex } from './bytes.ts'
+export { type Drainer, drainer } from './drainer.ts'
 export { type ErrorDetails, ZerogError } from './error.ts'
 export { defaultHasher, keccak256 } from './file-tree/default-hasher.ts'
 export {

@@ -1,4 +1,4 @@
-import { ZerogError } from '@zerog/primitives'
+import { type Drainer, drainer, ZerogError } from '@zerog/primitives'
 import type { BrokerRepository, ReceiptRecord } from './repository.ts'
 
 /**
@@ -26,45 +26,43 @@ type Waiting = {
   readonly reject: (error: unknown) => void
 }
 
-type Lane = { readonly waiting: Waiting[]; running: Promise<void> | undefined }
+type Lane = { readonly waiting: Waiting[]; readonly worker: Drainer }
 
 export function createJournal(
   options: { readonly batchMax: number; readonly waitingMax: number },
   deps: { readonly repository: Pick<BrokerRepository, 'changeReceipts'> },
 ): Journal {
   const lanes: Readonly<Record<'receipts' | 'acknowledgements', Lane>> = {
-    receipts: { waiting: [], running: undefined },
-    acknowledgements: { waiting: [], running: undefined },
+    receipts: openLane(),
+    acknowledgements: openLane(),
+  }
+
+  function openLane(): Lane {
+    const waiting: Waiting[] = []
+    return { waiting, worker: drainer({ hasWork: () => waiting.length > 0, step: () => writeNext(waiting) }) }
   }
 
   function submit(change: Change): Promise<boolean> {
     const lane = change.kind === 'acknowledged' ? lanes.acknowledgements : lanes.receipts
-    const { waiting } = lane
+    const { waiting, worker } = lane
     if (waiting.length >= options.waitingMax) {
       const message = `${waiting.length} receipts wait for the database`
       return Promise.reject(new ZerogError('QUEUE_FULL', { message, retryAfterMs: 1000 }))
     }
     return new Promise((resolve, reject) => {
       waiting.push({ change, resolve, reject })
-      // What comes in the same turn of the event loop shares the commit.
-      lane.running ??= Promise.resolve()
-        .then(() => drain(waiting))
-        .finally(() => {
-          lane.running = undefined
-        })
+      worker.wake()
     })
   }
 
-  async function drain(waiting: Waiting[]): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, options.batchMax)
-      try {
-        await write(batch)
-      } catch (error) {
-        // One that cannot be written must not take the others with it.
-        if (batch.length === 1) batch[0]?.reject(error)
-        else for (const one of batch) await write([one]).catch(one.reject)
-      }
+  async function writeNext(waiting: Waiting[]): Promise<void> {
+    const batch = waiting.splice(0, options.batchMax)
+    try {
+      await write(batch)
+    } catch (error) {
+      // One that cannot be written must not take the others with it.
+      if (batch.length === 1) batch[0]?.reject(error)
+      else for (const one of batch) await write([one]).catch(one.reject)
     }
   }
 
@@ -96,7 +94,7 @@ export function createJournal(
       await submit({ kind: 'cut', id })
     },
     async idle() {
-      for (const lane of Object.values(lanes)) while (lane.running !== undefined) await lane.running
+      for (const { worker } of Object.values(lanes)) await worker.idle()
     },
   }
 }

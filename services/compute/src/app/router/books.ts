@@ -1,6 +1,6 @@
 import { receiptDomain } from '@zerog/evidence'
 import type { Clock, Logger } from '@zerog/ports'
-import type { Hex } from '@zerog/primitives'
+import { type Drainer, drainer, type Hex } from '@zerog/primitives'
 import type { Price } from '../../core/broker/price.ts'
 import { acknowledgementDigest } from '../../core/receipts/acknowledgement.ts'
 import { checkAnswerReceipt, type ReceiptCheck } from '../../core/router/check-receipt.ts'
@@ -46,14 +46,16 @@ export type Books = {
 }
 
 const ACKS_PER_CALL_MAX = 256
-/** A receipt without acknowledgement is void after 60 s; the answer to "what became of it" comes a little later. */
-const CUT_ATTEMPTS_MAX = 40
+/** After so many tries without an answer a provider is asked less often, but never given up: only it knows what it counts. */
+const ASKED_OFTEN_MAX = 40
+const ASK_SELDOM_MS = 60_000
 const UNFINISHED_MAX = 10_000
 /** A receipt without acknowledgement is void after a minute. */
 const ACK_GATHER_MS = 10
 const RETRY_FIRST_MS = 20
 const RETRY_MAX_MS = 5_000
 
+type AckQueue = { readonly provider: Provider; readonly waiting: Ack[]; attempt: number; readonly worker: Drainer }
 type Ack = { readonly spend: Spend; readonly signature: Hex; done: () => void }
 
 export function createBooks(
@@ -71,7 +73,7 @@ export function createBooks(
 ): Books {
   const { broker, journal, signer, clock, logger, metrics, signal } = deps
   const domain = receiptDomain(options)
-  const queues = new Map<Hex, { readonly provider: Provider; readonly waiting: Ack[]; running: Promise<void> | undefined }>()
+  const queues = new Map<Hex, AckQueue>()
   const work = new Set<Promise<unknown>>()
 
   /** Keeps `idle` waiting for it. */
@@ -138,37 +140,36 @@ export function createBooks(
   }
 
   async function acknowledge(provider: Provider, spend: Spend, receiptHash: Hex): Promise<void> {
-    const address = provider.service.provider
-    let queue = queues.get(address)
-    if (queue === undefined) {
-      queue = { provider, waiting: [], running: undefined }
-      queues.set(address, queue)
-    }
+    const queue = queues.get(provider.service.provider) ?? openQueue(provider)
     const done = Promise.withResolvers<void>()
     queue.waiting.push({ spend, signature: signer.sign(acknowledgementDigest(receiptHash, domain)), done: done.resolve })
-    const current = queue
-    current.running ??= sendAcks(current).finally(() => {
-      current.running = undefined
-    })
+    queue.worker.wake()
     await done.promise
   }
 
-  async function sendAcks(queue: { readonly provider: Provider; readonly waiting: Ack[] }): Promise<void> {
-    for (let attempt = 0; queue.waiting.length > 0 && !signal.aborted; ) {
-      // Nobody waits for it: what is acknowledged at about the same time travels together.
-      await clock.sleep(ACK_GATHER_MS, signal).catch(() => {})
-      const batch = queue.waiting.slice(0, ACKS_PER_CALL_MAX)
-      try {
-        const acks = batch.map(({ spend, signature }) => ({ id: spend.answerId, signature }))
-        const states = await broker.acknowledge(queue.provider, acks, signal)
-        queue.waiting.splice(0, batch.length)
-        attempt = 0
-        await settleAcks(batch, states)
-      } catch (error) {
-        if (signal.aborted) return
-        logger.warn('acknowledgement_failed', { provider: queue.provider.service.provider, count: batch.length, error })
-        await pause(attempt++)
-      }
+  function openQueue(provider: Provider): AckQueue {
+    const waiting: Ack[] = []
+    const hasWork = () => waiting.length > 0 && !signal.aborted
+    const queue: AckQueue = { provider, waiting, attempt: 0, worker: drainer({ hasWork, step: () => sendAcks(queue) }) }
+    queues.set(provider.service.provider, queue)
+    return queue
+  }
+
+  async function sendAcks(queue: AckQueue): Promise<void> {
+    // Nobody waits for it: what is acknowledged at about the same time travels together.
+    await clock.sleep(ACK_GATHER_MS, signal).catch(() => {})
+    const batch = queue.waiting.slice(0, ACKS_PER_CALL_MAX)
+    try {
+      const acks = batch.map(({ spend, signature }) => ({ id: spend.answerId, signature }))
+      const states = await broker.acknowledge(queue.provider, acks, signal)
+      // They stay in the queue until the outcome is durable: an acknowledgement can be repeated, a lost outcome would stay open.
+      await settleAcks(batch, states)
+      queue.waiting.splice(0, batch.length)
+      queue.attempt = 0
+    } catch (error) {
+      if (signal.aborted) return
+      logger.warn('acknowledgement_failed', { provider: queue.provider.service.provider, count: batch.length, error })
+      await pause(queue.attempt++)
     }
   }
 
@@ -183,8 +184,9 @@ export function createBooks(
     for (const { done } of batch) done()
   }
 
+  /** undefined: the provider knows no such answer. Throws only when the router stops; the next start asks again. */
   async function askUntilDecided(answer: AnswerFacts): Promise<ReceiptView | undefined> {
-    for (let attempt = 0; attempt < CUT_ATTEMPTS_MAX; attempt++) {
+    for (let attempt = 0; ; attempt++) {
       signal.throwIfAborted()
       const view = await broker.receipt(answer.provider, answer.answerId, signal).catch((error) => {
         logger.debug('receipt_not_read', { answerId: answer.answerId, error })
@@ -192,9 +194,21 @@ export function createBooks(
       })
       if (view === undefined) return undefined
       if (view !== 'failed' && view.state !== 'pending') return view
-      await pause(attempt)
+      if (attempt < ASKED_OFTEN_MAX) await pause(attempt)
+      else await clock.sleep(ASK_SELDOM_MS, signal).catch(() => {})
     }
-    return undefined
+  }
+
+  /** Until it is durable: what a provider decided may not stay open because the database was away. */
+  async function keep(entries: Partial<JournalEntries>): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await journal.add(entries)
+      } catch (error) {
+        if (signal.aborted) throw error
+        await pause(attempt)
+      }
+    }
   }
 
   async function cut(answer: AnswerFacts): Promise<Spend> {
@@ -202,11 +216,11 @@ export function createBooks(
     const result = view === undefined || view.state === 'void' ? undefined : check(answer, view.receipt, 'cut')
     if (view === undefined || result?.ok !== true) {
       const spend = spendOf(answer, { state: 'void' })
-      await journal.add({ outcomes: [{ answerId: spend.answerId, provider: spend.provider, state: 'void' }] })
+      await keep({ outcomes: [{ answerId: spend.answerId, provider: spend.provider, state: 'void' }] })
       return spend
     }
     const spend = paid(answer, view.receipt, result, 'acked')
-    await journal.add({ spent: [spend] })
+    await keep({ spent: [spend] })
     return spend
   }
 
@@ -216,7 +230,7 @@ export function createBooks(
 
   return {
     opened(answer) {
-      void track(journal.add({ opened: [spendOf(answer, {})] })).catch(() => {})
+      void track(keep({ opened: [spendOf(answer, {})] })).catch(() => {})
     },
     check,
     async arrived(answer, receipt, result, along = {}) {
@@ -262,17 +276,17 @@ export function createBooks(
     const view = receipt === undefined ? await askUntilDecided({ ...factsOf(spend, provider) }) : undefined
     const bytes = receipt ?? view?.receipt
     if (bytes === undefined || view?.state === 'void') {
-      await journal.add({ outcomes: [{ answerId: spend.answerId, provider: spend.provider, state: 'void' }] })
+      await keep({ outcomes: [{ answerId: spend.answerId, provider: spend.provider, state: 'void' }] })
       return
     }
     const answer = factsOf(spend, provider, bytes)
     const result = check(answer, bytes, 'cut')
     if (!result.ok) {
-      await journal.add({ outcomes: [{ answerId: spend.answerId, provider: spend.provider, state: 'void' }] })
+      await keep({ outcomes: [{ answerId: spend.answerId, provider: spend.provider, state: 'void' }] })
       return
     }
     if (spend.state === 'signed') await acknowledge(provider, spend, result.receiptHash)
-    else await journal.add({ spent: [paid(answer, bytes, result, 'acked')] })
+    else await keep({ spent: [paid(answer, bytes, result, 'acked')] })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from '@zerog/ports'
-import { ZerogError } from '@zerog/primitives'
+import { drainer, ZerogError } from '@zerog/primitives'
 import type { JournalEntries, RouterRepository } from './ports.ts'
 
 type Writable = { -readonly [Name in keyof JournalEntries]: JournalEntries[Name][number][] }
@@ -31,22 +31,20 @@ export function createJournal(deps: {
     readonly reject: (error: unknown) => void
   }
   const queue: Waiting[] = []
-  let running: Promise<void> | undefined
   let hurried = false
+  const worker = drainer({ hasWork: () => queue.length > 0, step: writeNext })
 
-  async function flush(): Promise<void> {
-    while (queue.length > 0) {
-      // Clients wait for answers that are kept for a repeated request; what a stream may cost must be known before it costs something.
-      const urgent = queue.some(({ entries }) => entries.answers !== undefined || entries.opened !== undefined)
-      if (!urgent && !hurried) await deps.gather()
-      const batch = queue.splice(0, ENTRIES_MAX)
-      try {
-        await deps.repository.write(deps.holder, merged(batch.map(({ entries }) => entries)))
-        for (const { resolve } of batch) resolve()
-      } catch (error) {
-        deps.logger.error('router_journal_failed', { entries: batch.length, error })
-        for (const { reject } of batch) reject(error)
-      }
+  async function writeNext(): Promise<void> {
+    // Clients wait for answers that are kept for a repeated request; what a stream may cost must be known before it costs something.
+    const urgent = queue.some(({ entries }) => entries.answers !== undefined || entries.opened !== undefined)
+    if (!urgent && !hurried) await deps.gather()
+    const batch = queue.splice(0, ENTRIES_MAX)
+    try {
+      await deps.repository.write(deps.holder, merged(batch.map(({ entries }) => entries)))
+      for (const { resolve } of batch) resolve()
+    } catch (error) {
+      deps.logger.error('router_journal_failed', { entries: batch.length, error })
+      for (const { reject } of batch) reject(error)
     }
   }
 
@@ -57,12 +55,7 @@ export function createJournal(deps: {
       }
       return new Promise((resolve, reject) => {
         queue.push({ entries, resolve, reject })
-        // What comes in the same turn of the event loop shares the transaction.
-        running ??= Promise.resolve()
-          .then(flush)
-          .finally(() => {
-            running = undefined
-          })
+        worker.wake()
       })
     },
     get pending() {
@@ -70,7 +63,7 @@ export function createJournal(deps: {
     },
     async idle() {
       hurried = true
-      while (running !== undefined) await running
+      await worker.idle()
       hurried = false
     },
   }
