@@ -142,7 +142,7 @@ function openStore({ path, verify, logger }: LmdbKvOptions, name: string, unlock
     if (value !== undefined) return value
     const { table, key } = splitStoredKey(stored)
     throw new ZerogError('RECORD_CORRUPT', {
-      message: `record ${toHex(key)} of table ${table} in ${name} is damaged on disk; run "zerog doctor --deep"`,
+      message: `record ${toHex(key)} of table ${table} in ${path} is damaged on disk; run "zerog doctor --deep"`,
       metadata: { store: name, table, key: toHex(key) },
     })
   }
