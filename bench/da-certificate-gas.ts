@@ -14,7 +14,7 @@ import {
   encodeSubmitCertificates,
   genesisAllocation,
 } from '@zerog/contracts'
-import { type BlockEnvironment, createEthereumjsExecutor, decodeTransaction, type ExecutedBlock } from '@zerog/evm'
+import { type BlockEnvironment, createExecutor, decodeTransaction, type ExecutedBlock } from '@zerog/evm'
 import { sha256 } from '@zerog/kernels'
 import { bigintToBytes, bytesToBigint, fromHex, type Hex } from '@zerog/primitives'
 import { privateKeyToAccount } from 'viem/accounts'
@@ -82,7 +82,7 @@ async function createChain(size: number) {
   const secretKeys = members.map((_, index) => bytesToBigint(developmentDaNode(index).blsSecretKey))
   const seed = new Uint8Array(32).fill(1)
   const committee: Committee = createCommittee({ epoch: 1n, id: 0, seed, members })
-  const executor = createEthereumjsExecutor({ kv: memoryKv(), chainId: CHAIN_ID })
+  const executor = createExecutor({ kv: memoryKv(), chainId: CHAIN_ID })
   const zero: Hex = `0x${'00'.repeat(32)}`
   const environment = (parent?: ExecutedBlock): BlockEnvironment => ({
     height: parent === undefined ? 0n : parent.header.height + 1n,

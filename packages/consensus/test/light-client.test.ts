@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { createContext, runInContext } from 'node:vm'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { memoryKv } from '@zerog/adapters'
-import { type AccountProof, type BlockEnvironment, createEthereumjsExecutor, encodeHeader } from '@zerog/evm'
+import { type AccountProof, type BlockEnvironment, createExecutor, encodeHeader } from '@zerog/evm'
 import { bigintToBytes, type Hex, toHex } from '@zerog/primitives'
 import fc from 'fast-check'
 import { encodeCertificate, voteMessage } from '../src/index.ts'
@@ -38,7 +38,7 @@ async function world() {
     prevRandao: word(7n),
     extraData: toHex(validatorSetHash(validators, sha256)),
   }
-  const executor = createEthereumjsExecutor({ kv: memoryKv(), chainId: 31_337n })
+  const executor = createExecutor({ kv: memoryKv(), chainId: 31_337n })
   const storage = Object.fromEntries(slots.map((slot) => [word(slot), word(slot * slot + 1n)]))
   const allocation = {
     [CONTRACT]: { balance: 3n, nonce: 1n, code: '0x6001' as Hex, storage },

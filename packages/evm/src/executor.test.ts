@@ -12,7 +12,7 @@ import fc from 'fast-check'
 import { decodeBlock, encodeBlock, headerHash } from './codec/block.ts'
 import { keccak256 } from './codec/keccak.ts'
 import { rlpDecode, rlpEncode, rlpInteger } from './codec/rlp.ts'
-import { createEthereumjsExecutor } from './ethereumjs-executor.ts'
+import { createExecutor } from './create-executor.ts'
 import type { ExecutedBlock, GenesisAllocation, Header, Transaction } from './executor.ts'
 import { environmentOf } from './header-rules.ts'
 import { address, at, CHAIN_ID, contract, ENVIRONMENT, signed, testChain } from './test-chain.ts'
@@ -21,7 +21,7 @@ import { verifyTrieProof } from './trie/trie.ts'
 describe('blocks', () => {
   test('another executor replays the chain to the same roots', async () => {
     const chain = await testChain({ [at(1)]: contract('5f35600101805f5560205ff3') })
-    const copy = createEthereumjsExecutor({ kv: memoryKv(), chainId: CHAIN_ID })
+    const copy = createExecutor({ kv: memoryKv(), chainId: CHAIN_ID })
     const genesis = await copy.genesis({ allocation: chain.allocation, environment: ENVIRONMENT })
     expect(genesis.hash).toBe(chain.genesis.hash)
     copy.commit(genesis)
@@ -44,7 +44,7 @@ describe('blocks', () => {
   test('a replay names the field that does not come out', async () => {
     const chain = await testChain()
     const { block } = await chain.mine([await signed(0, { nonce: 0, to: address(1), value: 1n })])
-    const copy = createEthereumjsExecutor({ kv: memoryKv(), chainId: CHAIN_ID })
+    const copy = createExecutor({ kv: memoryKv(), chainId: CHAIN_ID })
     const genesis = await copy.genesis({ allocation: chain.allocation, environment: ENVIRONMENT })
     const forged: [Partial<Header>, string][] = [
       [{ stateRoot: block.header.receiptsRoot }, 'stateRoot'],

@@ -3,8 +3,8 @@ import type { Kv } from '@zerog/ports'
 import { fromHex, type Hex } from '@zerog/primitives'
 import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts'
 import { decodeTransaction } from './codec/transaction.ts'
+import { createExecutor, type ExecutorOptions } from './create-executor.ts'
 import { SYSTEM_CONTRACTS } from './engine/system-contracts.ts'
-import { createEthereumjsExecutor, type EthereumjsExecutorOptions } from './ethereumjs-executor.ts'
 import type { BlockEnvironment, ExecutedBlock, GenesisAllocation, Transaction } from './executor.ts'
 
 export const CHAIN_ID = 31337n
@@ -33,10 +33,10 @@ export function address(index: number): Hex {
 /** An executor on memory with ten rich keys and the given contracts in its committed genesis. For tests of this package. */
 export async function testChain(
   contracts: GenesisAllocation = {},
-  options: Partial<EthereumjsExecutorOptions> & { readonly systemContracts?: boolean } = {},
+  options: Partial<ExecutorOptions> & { readonly systemContracts?: boolean } = {},
 ) {
   const kv: Kv = options.kv ?? memoryKv()
-  const executor = createEthereumjsExecutor({ kv, chainId: CHAIN_ID, ...options })
+  const executor = createExecutor({ kv, chainId: CHAIN_ID, ...options })
   const rich = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [address(index), { balance: 10n ** 22n }]))
   const allocation = { ...(options.systemContracts === false ? {} : SYSTEM_CONTRACTS), ...rich, ...contracts }
   const genesis = await executor.genesis({ allocation, environment: ENVIRONMENT })

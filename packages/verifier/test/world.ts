@@ -33,7 +33,7 @@ import {
   signerSlot,
   signReceipt,
 } from '@zerog/evidence'
-import { createEthereumjsExecutor, encodeHeader, type Header } from '@zerog/evm'
+import { createExecutor, encodeHeader, type Header } from '@zerog/evm'
 import { sha256 } from '@zerog/kernels'
 import { bigintToBytes, concatBytes, fromHex, type Hex, keccak256, toHex } from '@zerog/primitives'
 import {
@@ -231,7 +231,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     allocation[address] = { ...account, storage }
   }
   for (let index = 0; index < crowd; index++) allocation[addressOf(draw('account', index))] = { balance: BigInt(index + 1) }
-  const executor = createEthereumjsExecutor({ kv: memoryKv(), chainId })
+  const executor = createExecutor({ kv: memoryKv(), chainId })
   const genesis = await executor.genesis({ allocation, environment: environment(START) })
   executor.commit(genesis)
   const committeeAccounts = Object.keys(allocation).filter((address) =>

@@ -1,5 +1,5 @@
 import { memoryKv } from '@zerog/adapters/memory'
-import { type BlockEnvironment, createEthereumjsExecutor, decodeTransaction, type ExecutedBlock, type Receipt } from '@zerog/evm'
+import { type BlockEnvironment, createExecutor, decodeTransaction, type ExecutedBlock, type Receipt } from '@zerog/evm'
 import { fromHex, type Hex } from '@zerog/primitives'
 import { privateKeyToAccount } from 'viem/accounts'
 import { developmentAccounts, genesisAllocation, type StorageParameters } from '../../src/index.ts'
@@ -17,7 +17,7 @@ export type SendOptions = {
 
 /** The development network on our own executor, one transaction per block, signed with the public keys. */
 export async function createExecutorChain(storage: Partial<StorageParameters> = {}) {
-  const executor = createEthereumjsExecutor({ kv: memoryKv(), chainId: CHAIN_ID })
+  const executor = createExecutor({ kv: memoryKv(), chainId: CHAIN_ID })
   const environmentAfter = (parent: ExecutedBlock | undefined): BlockEnvironment => ({
     height: parent === undefined ? 0n : parent.header.height + 1n,
     parentHash: parent?.hash ?? ZERO_HASH,

@@ -1,4 +1,4 @@
-import type { EthereumjsExecutor, StateOverrides } from '@zerog/evm'
+import type { ChainExecutor, StateOverrides } from '@zerog/evm'
 import type { Kv } from '@zerog/ports'
 import { type Hex, ZerogError } from '@zerog/primitives'
 import type { DevControls } from './chain-backend.ts'
@@ -13,7 +13,7 @@ export type Impersonation = Set<Hex>
 
 export type DevControlsDeps = {
   readonly kv: Kv
-  readonly executor: EthereumjsExecutor
+  readonly executor: ChainExecutor
   readonly ledger: Ledger
   readonly pool: Pool
   readonly voting: Voting

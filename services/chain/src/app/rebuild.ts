@@ -1,4 +1,4 @@
-import { createEthereumjsExecutor } from '@zerog/evm'
+import { createExecutor } from '@zerog/evm'
 import type { Kv } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import { createBlockStore, TABLES } from './block-store.ts'
@@ -30,7 +30,7 @@ export async function rebuildState(
       message: 'this development chain was edited (setBalance and the like), which blocks do not tell: start over with --reset',
     })
   }
-  const executor = createEthereumjsExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee })
+  const executor = createExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee })
   const environment = genesisEnvironment(network, crypto.sha256)
   const genesis = await executor.genesis({ allocation: network.allocation, environment })
   store.identify({ ...network, genesisHash: genesis.hash })

@@ -1,4 +1,4 @@
-import { createEthereumjsExecutor, environmentOf, nextBaseFee } from '@zerog/evm'
+import { createExecutor, environmentOf, nextBaseFee } from '@zerog/evm'
 import type { Cancel, Clock, Kv, Logger } from '@zerog/ports'
 import { type Hex, isHex, ZerogError } from '@zerog/primitives'
 import { nextTimestampMs, secondsOf } from '../core/timing.ts'
@@ -51,7 +51,7 @@ const RECONNECT_MS = 250
 export async function openReplica({ network, tipMinWei, delayMs, accounts }: ReplicaOptions, deps: ReplicaDeps) {
   const { crypto, clock, logger, upstream, signal } = deps
   const kv = guardedKv(deps.kv, deps.fatal)
-  const executor = createEthereumjsExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee })
+  const executor = createExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee })
   const ledger = await openLedger(network, { kv, executor, crypto })
   let tip = ledger.head()
   let connected = false

@@ -1,4 +1,4 @@
-import { createEthereumjsExecutor, decodeTransaction, environmentOf, nextBaseFee, type Transaction } from '@zerog/evm'
+import { createExecutor, decodeTransaction, environmentOf, nextBaseFee, type Transaction } from '@zerog/evm'
 import type { Clock, Kv, Logger } from '@zerog/ports'
 import type { Hex } from '@zerog/primitives'
 import type { PoolLimits } from '../core/mempool.ts'
@@ -43,7 +43,7 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
   const { network, secretKey, sealing, tipMinWei, poolLimits, accounts } = options
   const { crypto, clock, logger, fatal } = deps
   const kv = guardedKv(deps.kv, fatal)
-  const executor = createEthereumjsExecutor({
+  const executor = createExecutor({
     kv,
     chainId: network.chainId,
     baseFee: network.baseFee,

@@ -1,5 +1,5 @@
 import { memoryKv } from '@zerog/adapters/memory'
-import { createEthereumjsExecutor, SYSTEM_CONTRACTS, type Transaction } from '@zerog/evm'
+import { createExecutor, SYSTEM_CONTRACTS, type Transaction } from '@zerog/evm'
 import { assert, type Hex, ZerogError } from '@zerog/primitives'
 import type { NodeEnv, Scenario, Sim, SimNode } from '@zerog/sim'
 import { nodeCrypto } from '../../../../services/chain/src/adapters/crypto.ts'
@@ -142,7 +142,7 @@ async function allIncluded({ sim, node, acknowledged }: World): Promise<void> {
 
 /** A node that knows nothing replays every block and comes to the same roots; every sender's nonce is the count of its transfers. */
 async function checkHistory({ ledger, executor }: Validator): Promise<void> {
-  const fresh = createEthereumjsExecutor({ kv: memoryKv(), chainId: NETWORK.chainId, baseFee: NETWORK.baseFee })
+  const fresh = createExecutor({ kv: memoryKv(), chainId: NETWORK.chainId, baseFee: NETWORK.baseFee })
   const environment = genesisEnvironment(NETWORK, nodeCrypto.sha256)
   let parent = await fresh.genesis({ allocation: NETWORK.allocation, environment })
   fresh.commit(parent)

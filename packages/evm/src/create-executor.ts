@@ -12,7 +12,12 @@ import { ENGINES_POOLED_MAX, UNCOMMITTED_BLOCKS_MAX } from './limits.ts'
 import { createReads } from './reads.ts'
 import { createNodeStore, type StateAdditions } from './state/node-store.ts'
 
-export type EthereumjsExecutorOptions = {
+/** Whose interpreter runs the code. State, trie and state transition are ours with each. */
+export type EngineName = 'ethereumjs'
+
+export type ExecutorOptions = {
+  /** Default: `ethereumjs`. */
+  readonly engine?: EngineName
   /** Holds trie nodes and codes in the tables `trie` and `code`, addressed by their hashes. */
   readonly kv: Kv
   readonly chainId: bigint
@@ -24,16 +29,13 @@ export type EthereumjsExecutorOptions = {
   readonly contractSenders?: boolean
 }
 
-export type EthereumjsExecutor = Executor & {
+export type ChainExecutor = Executor & {
   /** Development only: commits a state that differs from `stateRoot` by the overrides; returns its root. */
   readonly editState: (stateRoot: Hex, stateOverrides: StateOverrides) => Promise<Hex>
 }
 
-/**
- * The first engine behind `Executor`: the interpreter of @ethereumjs/evm on our own state, trie and state transition.
- * `@ethereumjs/vm` executes the same blocks in tests as the oracle.
- */
-export function createEthereumjsExecutor(options: EthereumjsExecutorOptions): EthereumjsExecutor {
+/** Execution on our own state, trie and state transition, with the interpreter that `engine` names. */
+export function createExecutor(options: ExecutorOptions): ChainExecutor {
   const { kv, chainId, baseFee = DEVNET_BASE_FEE, callGasMax, contractSenders = false } = options
   const common = createChainCommon(chainId)
   const store = createNodeStore(kv)
