@@ -1,9 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type EmbeddedPostgres, postgresSql, startEmbeddedPostgres } from '@zerog/adapters'
-import type { Sql } from '@zerog/ports'
+import { expect, test } from '@jest/globals'
+import { describeOnPostgres } from '@zerog/adapters/sql/test-database'
 import { memoryBrokerRepository } from '../src/adapters/sql/broker-memory-repository.ts'
 import { sqlBrokerRepository } from '../src/adapters/sql/broker-repository.ts'
 import { brokerRepositorySuite } from './broker-repository-suite.ts'
@@ -11,28 +7,12 @@ import { address, PROVIDER, receiptRecord } from './support/receipts.ts'
 
 brokerRepositorySuite('memory', async () => memoryBrokerRepository())
 
-describe('on PostgreSQL', () => {
-  let folder: string
-  let server: EmbeddedPostgres
-  let sql: Sql
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'zerog-compute-sql-'))
-    server = await startEmbeddedPostgres({ dataDir: join(folder, 'data') })
-    sql = postgresSql({ url: server.url })
-  }, 300_000)
-  afterAll(async () => {
-    await sql?.close()
-    await server?.stop()
-    await rm(folder, { recursive: true, force: true })
-  })
-  const empty = async () => {
-    await sql.query('DROP SCHEMA IF EXISTS compute_broker CASCADE')
-    return sqlBrokerRepository(sql, PROVIDER)
-  }
-  brokerRepositorySuite('PostgreSQL', empty)
+describeOnPostgres('compute_broker', (empty) => {
+  brokerRepositorySuite('PostgreSQL', async () => sqlBrokerRepository(await empty(), PROVIDER))
 
   test('providers share the tables and see nothing of each other', async () => {
-    const ours = await empty()
+    const sql = await empty()
+    const ours = await sqlBrokerRepository(sql, PROVIDER)
     const theirs = await sqlBrokerRepository(sql, address(0xc0))
     const record = receiptRecord({ fee: 9n })
     await ours.changeReceipts({ checkpoints: [], finals: [record], acknowledged: [record.id], cut: [] })
@@ -46,7 +26,7 @@ describe('on PostgreSQL', () => {
   })
 
   test('answers that end at once are each written once', async () => {
-    const repository = await empty()
+    const repository = await sqlBrokerRepository(await empty(), PROVIDER)
     const records = Array.from({ length: 200 }, () => receiptRecord({ fee: 3n }))
     await Promise.all(
       records.map((record) =>

@@ -1,9 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type EmbeddedPostgres, postgresSql, startEmbeddedPostgres } from '@zerog/adapters'
-import type { Sql } from '@zerog/ports'
+import { describe, expect, test } from '@jest/globals'
+import { describeOnPostgres } from '@zerog/adapters/sql/test-database'
 import type { Hex } from '@zerog/primitives'
 import { memoryRouterRepository } from '../src/adapters/sql/router-memory-repository.ts'
 import { sqlRouterRepository } from '../src/adapters/sql/router-repository.ts'
@@ -99,22 +95,6 @@ function suite(name: string, open: () => Promise<RouterRepository>): void {
 
 suite('memory', async () => memoryRouterRepository())
 
-describe('on PostgreSQL', () => {
-  let folder: string
-  let server: EmbeddedPostgres
-  let sql: Sql
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'zerog-router-sql-'))
-    server = await startEmbeddedPostgres({ dataDir: join(folder, 'data') })
-    sql = postgresSql({ url: server.url })
-  }, 300_000)
-  afterAll(async () => {
-    await sql?.close()
-    await server?.stop()
-    await rm(folder, { recursive: true, force: true })
-  })
-  suite('PostgreSQL', async () => {
-    await sql.query('DROP SCHEMA IF EXISTS compute_router CASCADE')
-    return sqlRouterRepository(sql)
-  })
+describeOnPostgres('compute_router', (empty) => {
+  suite('PostgreSQL', async () => sqlRouterRepository(await empty()))
 })

@@ -1,43 +1,29 @@
 // `pnpm chaos:broker --kills 20`: kills the compute broker of a devnet while users chat, and compares the users' books with the chain.
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { addresses, inferenceServingAbi, ledgerManagerAbi } from '@zerog/contracts'
-import { createPublicClient, createWalletClient, type Hex, http, keccak256, parseEther, toHex } from 'viem'
+import { Prng } from '@zerog/sim'
+import { createPublicClient, createWalletClient, type Hex, http, parseEther } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { removeDevnet, startDevnet, type TestDevnet, temporaryFolder } from '../e2e/devnet.ts'
+import { removeDevnet, startDevnet, type TestDevnet, temporaryFolder } from '../../e2e/devnet.ts'
+import { startMockUpstream } from './mock-upstream.ts'
+import { sessionToken } from './session-token.ts'
 
-const { values } = parseArgs({ options: { kills: { type: 'string', default: '20' }, clients: { type: 'string', default: '6' } } })
+const { values } = parseArgs({
+  options: { kills: { type: 'string', default: '20' }, clients: { type: 'string', default: '6' }, seed: { type: 'string' } },
+})
 const kills = Number(values.kills)
 const clients = Number(values.clients)
+const seed = values.seed === undefined ? BigInt(randomBytes(4).readUInt32LE()) : BigInt(values.seed)
+const random = Prng.fromSeed(seed)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
+say(`seed ${seed}`)
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** An upstream that calls itself a mock and repeats what it was asked, a word at a time. */
-const upstream = createServer((request, response) => {
-  const parts: Buffer[] = []
-  request.on('data', (part) => parts.push(part))
-  request.on('end', async () => {
-    const prompt: string = JSON.parse(Buffer.concat(parts).toString()).messages.at(-1).content
-    const words = ['mock', 'upstream', 'says:', ...prompt.split(' ')]
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
-    const send = (value: unknown) => response.write(`data: ${JSON.stringify(value)}\n\n`)
-    for (const word of words) {
-      if (response.destroyed) return
-      send({ choices: [{ index: 0, delta: { content: `${word} ` }, finish_reason: null }] })
-      await pause(4)
-    }
-    send({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })
-    send({ choices: [], usage: { prompt_tokens: words.length - 3, completion_tokens: words.length } })
-    response.end('data: [DONE]\n\n')
-  })
-})
-await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
-const { port } = upstream.address() as { port: number } // it listens on TCP
-process.env.ZEROG_COMPUTE_WORKER_MODELS = JSON.stringify([
-  { engine: 'upstream', id: 'mock-upstream', url: `http://127.0.0.1:${port}/v1`, contextTokens: 100_000 },
-])
+const upstream = await startMockUpstream()
+process.env.ZEROG_COMPUTE_WORKER_MODELS = upstream.models
 process.env.ZEROG_COMPUTE_BROKER_ACKNOWLEDGE_MS = '4000'
 
 type Seen = { readonly id: string; readonly complete: boolean }
@@ -55,7 +41,6 @@ try {
   process.exitCode = failures.length === 0 ? 0 : 1
 } finally {
   upstream.close()
-  upstream.closeAllConnections()
   await removeDevnet(folder)
 }
 
@@ -75,7 +60,7 @@ async function run(devnet: TestDevnet): Promise<readonly string[]> {
     }
     await write('depositFund', [], parseEther('20'))
     await write('transferFund', [provider, 'inference-v1.0', parseEther('10')], 0n)
-    users.push({ account, token: await tokenOf(account, provider), seen: [], refused: 0 })
+    users.push({ account, token: `Bearer ${await sessionToken(account, provider)}`, seen: [], refused: 0 })
   }
   const stopping = new AbortController()
   const running = Array.from({ length: clients }, (_, index) =>
@@ -83,7 +68,7 @@ async function run(devnet: TestDevnet): Promise<readonly string[]> {
   )
   for (let killed = 0; killed < kills; killed++) {
     await ask(`${compute.brokerUrl}/v1/models`, {})
-    await pause(500 + Math.random() * 2500)
+    await pause(random.between(500, 3000))
     const { services } = JSON.parse(readFileSync(join(devnet.dataDir, 'endpoints.json'), 'utf8'))
     process.kill(services['compute-broker'].pid, 'SIGKILL')
   }
@@ -168,18 +153,4 @@ async function ask(url: string, headers: Record<string, string>): Promise<any> {
       await pause(200)
     }
   }
-}
-
-async function tokenOf(account: User['account'], provider: Hex): Promise<string> {
-  const message = JSON.stringify({
-    address: account.address,
-    provider,
-    timestamp: Date.now(),
-    expiresAt: Date.now() + 3_600_000,
-    nonce: '1',
-    generation: 0,
-    tokenId: 255,
-  })
-  const signature = await account.signMessage({ message: { raw: keccak256(toHex(message)) } })
-  return `Bearer app-sk-${Buffer.from(`${message}|${signature}`).toString('base64')}`
 }

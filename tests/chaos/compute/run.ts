@@ -1,19 +1,23 @@
 // `pnpm chaos:compute --kills 20 --victims broker,router,worker`: kills parts of a devnet's compute network while customers chat through the
 // router, and compares the books of the customers' keys, the router, the broker and the chain to the wei.
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { addresses, inferenceServingAbi } from '@zerog/contracts'
-import { createPublicClient, type Hex, http, keccak256, toHex } from 'viem'
+import { Prng } from '@zerog/sim'
+import { createPublicClient, type Hex, http } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { removeDevnet, startDevnet, type TestDevnet, temporaryFolder } from '../e2e/devnet.ts'
+import { removeDevnet, startDevnet, type TestDevnet, temporaryFolder } from '../../e2e/devnet.ts'
+import { startMockUpstream } from './mock-upstream.ts'
+import { sessionToken } from './session-token.ts'
 
 const VICTIMS = ['broker', 'router', 'worker'] as const
 const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '20' },
     clients: { type: 'string', default: '6' },
+    seed: { type: 'string' },
     victims: { type: 'string', default: VICTIMS.join(',') },
   },
 })
@@ -28,33 +32,14 @@ if (!Number.isInteger(kills) || victims.some((victim) => !VICTIMS.some((known) =
 const ADMIN = 'zerog-devnet-administrator'
 /** The development account that pays providers for the router's customers. */
 const ROUTER_ACCOUNT = 7
+const seed = values.seed === undefined ? BigInt(randomBytes(4).readUInt32LE()) : BigInt(values.seed)
+const random = Prng.fromSeed(seed)
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
+say(`seed ${seed}`)
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** An upstream that calls itself a mock and repeats what it was asked, a word at a time. */
-const upstream = createServer((request, response) => {
-  const parts: Buffer[] = []
-  request.on('data', (part) => parts.push(part))
-  request.on('end', async () => {
-    const prompt: string = JSON.parse(Buffer.concat(parts).toString()).messages.at(-1).content
-    const words = ['mock', 'upstream', 'says:', ...prompt.split(' ')]
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
-    const send = (value: unknown) => response.write(`data: ${JSON.stringify(value)}\n\n`)
-    for (const word of words) {
-      if (response.destroyed) return
-      send({ choices: [{ index: 0, delta: { content: `${word} ` }, finish_reason: null }] })
-      await pause(4)
-    }
-    send({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })
-    send({ choices: [], usage: { prompt_tokens: words.length - 3, completion_tokens: words.length } })
-    response.end('data: [DONE]\n\n')
-  })
-})
-await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
-const { port } = upstream.address() as { port: number } // it listens on TCP
-process.env.ZEROG_COMPUTE_WORKER_MODELS = JSON.stringify([
-  { engine: 'upstream', id: 'mock-upstream', url: `http://127.0.0.1:${port}/v1`, contextTokens: 100_000 },
-])
+const upstream = await startMockUpstream()
+process.env.ZEROG_COMPUTE_WORKER_MODELS = upstream.models
 process.env.ZEROG_COMPUTE_BROKER_ACKNOWLEDGE_MS = '4000'
 
 /** One virtual key with what its holder saw. `cost`: as the answer's header said; undefined on streams. */
@@ -75,7 +60,6 @@ try {
   process.exitCode = failures.length === 0 ? 0 : 1
 } finally {
   upstream.close()
-  upstream.closeAllConnections()
   await removeDevnet(folder)
 }
 
@@ -107,7 +91,7 @@ async function run(devnet: TestDevnet): Promise<readonly string[]> {
   const died: Record<string, number> = {}
   for (let killed = 0; killed < kills; killed++) {
     await eventually('a model', async () => (await json(`${url}/models`, customers[0]?.key ?? '')).data.length > 0)
-    await pause(500 + Math.random() * 2500)
+    await pause(random.between(500, 3000))
     const victim = victims[killed % victims.length] as string // not empty
     await eventually(`a ${victim} that lives`, async () => kill(devnet, `compute-${victim}`))
     died[victim] = (died[victim] ?? 0) + 1
@@ -136,10 +120,10 @@ async function run(devnet: TestDevnet): Promise<readonly string[]> {
 
   async function unsettled(): Promise<bigint> {
     const path = `/v1/user/${payer.address}/unsettledfee`
-    return BigInt((await json(compute.brokerUrl + path, await tokenOf(payer, provider))).unsettledFee)
+    return BigInt((await json(compute.brokerUrl + path, await sessionToken(payer, provider))).unsettledFee)
   }
   async function receiptOf(id: string): Promise<{ readonly state?: string; readonly fields?: { readonly fee: string } }> {
-    return json(`${compute.brokerUrl}/v1/receipts/${id}`, await tokenOf(payer, provider))
+    return json(`${compute.brokerUrl}/v1/receipts/${id}`, await sessionToken(payer, provider))
   }
 }
 
@@ -254,18 +238,4 @@ async function eventually<T>(what: string, ask: () => Promise<T | false>): Promi
     await pause(250)
   }
   throw new Error(`not within 100 s: ${what}`)
-}
-
-async function tokenOf(account: ReturnType<typeof privateKeyToAccount>, provider: Hex): Promise<string> {
-  const message = JSON.stringify({
-    address: account.address,
-    provider,
-    timestamp: Date.now(),
-    expiresAt: Date.now() + 3_600_000,
-    nonce: '1',
-    generation: 0,
-    tokenId: 255,
-  })
-  const signature = await account.signMessage({ message: { raw: keccak256(toHex(message)) } })
-  return `app-sk-${Buffer.from(`${message}|${signature}`).toString('base64')}`
 }
