@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { Act, ActionContext } from './action.ts'
 import { addAccountCommands } from './commands/account.ts'
 import { addChainCommands } from './commands/chain.ts'
 import { addComputeCommands } from './commands/compute.ts'
@@ -9,26 +10,9 @@ import { addHelpCommands } from './commands/help.ts'
 import { addStorageCommands } from './commands/storage.ts'
 import { addVerifyCommand } from './commands/verify.ts'
 import { type CliHost, colorWanted } from './host.ts'
-import type { Output, OutputOptions, Result } from './output/output.ts'
+import type { Output, OutputOptions } from './output/output.ts'
 import { ownVersion } from './settings/own-version.ts'
-import { type GlobalFlags, resolveSettings, type Settings } from './settings/settings.ts'
-
-/** What an action gets besides its arguments. */
-export type ActionContext = {
-  readonly output: Output
-  readonly env: NodeJS.ProcessEnv
-  readonly flags: GlobalFlags
-  /** Aborts on Ctrl-C. */
-  readonly signal: AbortSignal
-  readonly settings: () => Promise<Settings>
-  /** For commands that end well with another code than 0, e.g. a doctor that found something. */
-  readonly exitWith: (code: number) => void
-}
-
-/** Wraps an action: its result is printed once, in the form that the flags ask for. */
-export type Act = <Args extends readonly any[]>(
-  work: (context: ActionContext, ...args: Args) => Promise<Result | undefined>,
-) => (...args: any[]) => Promise<void>
+import { type GlobalFlags, resolveSettings } from './settings/settings.ts'
 
 export type ProgramHost = {
   readonly host: CliHost
@@ -79,7 +63,7 @@ export function createProgram(deps: ProgramHost): { readonly command: Command; r
 
 function rootCommand(host: CliHost): Command {
   return new Command('zerog')
-    .description('chain, storage and the devnet of zerog in one command')
+    .description('chain, data availability, storage, compute and the devnet of zerog in one command')
     .version(ownVersion(), '-V, --version', 'print the version; `zerog version` says more')
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .configureOutput({ writeOut: (text) => host.streams.out.write(text), writeErr: (text) => host.streams.err.write(text) })

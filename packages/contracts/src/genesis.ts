@@ -5,16 +5,8 @@ import { market } from './artifacts/market.ts'
 import { type ComputeParameters, computeContracts } from './compute/genesis.ts'
 import { type DaParameters, daContracts } from './da/genesis.ts'
 import { developmentAccounts } from './development.ts'
+import type { GenesisAccount, GenesisAllocation } from './genesis-account.ts'
 import { filledArray, storageSlots } from './storage-slots.ts'
-
-/** The same shape as `GenesisAllocation` of @zerog/evm: who exists at height 0. */
-export type GenesisAllocation = Readonly<Record<Hex, GenesisAccount>>
-export type GenesisAccount = {
-  readonly balance: bigint
-  readonly nonce?: bigint
-  readonly code?: Hex
-  readonly storage?: Readonly<Record<Hex, Hex>>
-}
 
 export type StorageParameters = {
   /** May pause the flow, set price and lifetime, and withdraw fees. */

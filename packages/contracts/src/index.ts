@@ -52,13 +52,12 @@ export {
 } from './development.ts'
 export {
   DEVELOPMENT_BALANCE_WEI,
-  type GenesisAccount,
-  type GenesisAllocation,
   type GenesisOptions,
   genesisAllocation,
   STORAGE_DEFAULTS,
   type StorageParameters,
 } from './genesis.ts'
+export type { GenesisAccount, GenesisAllocation } from './genesis-account.ts'
 
 /** ABIs as viem infers types from. */
 export const flowAbi = flow.abi

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import type { Act } from '../action.ts'
 import { table } from '../output/output.ts'
-import type { Act } from '../program.ts'
 
 export function addAccountCommands(program: Command, act: Act): void {
   const account = program.command('account').description('keys of this user, encrypted (keystore version 3)')

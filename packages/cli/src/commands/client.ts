@@ -1,6 +1,6 @@
 import { createZerogClient, type ZerogClient } from '@zerog/sdk'
 import { chooseAccount } from '../account/choose.ts'
-import type { ActionContext } from '../program.ts'
+import type { ActionContext } from '../action.ts'
 
 /** A client for reading. */
 export async function readingClient(context: ActionContext): Promise<ZerogClient> {

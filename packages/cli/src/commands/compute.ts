@@ -11,9 +11,9 @@ import {
   verifyAnswer,
 } from '@zerog/sdk'
 import type { Command } from 'commander'
+import type { Act, ActionContext } from '../action.ts'
 import { DEVELOPMENT_ADMIN_TOKEN } from '../devnet/settings.ts'
 import { table } from '../output/output.ts'
-import type { Act, ActionContext } from '../program.ts'
 import { readingClient } from './client.ts'
 import { formatAmount, parseAmount, parseInteger } from './values.ts'
 

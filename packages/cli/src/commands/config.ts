@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import type { Act } from '../action.ts'
 import { table } from '../output/output.ts'
-import type { Act } from '../program.ts'
 
 export function addConfigCommands(program: Command, act: Act): void {
   const config = program.command('config').description('configuration of targets')

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { fromHex, type Hex, isHex, ZerogError } from '@zerog/primitives'
 import type { Command } from 'commander'
-import type { Act, ActionContext } from '../program.ts'
+import type { Act, ActionContext } from '../action.ts'
 import { readingClient, signingClient } from './client.ts'
 import { parseAddress } from './values.ts'
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { REASONS, type Reason, ZerogError } from '@zerog/primitives'
 import type { Command } from 'commander'
-import type { Act } from '../program.ts'
+import type { Act } from '../action.ts'
 import { ownVersion } from '../settings/own-version.ts'
 import { REPOSITORY_ROOT } from '../settings/paths.ts'
 

@@ -1,6 +1,6 @@
 import { getFileInfo, getNodeStatus } from '@zerog/sdk'
+import type { ActionContext } from '../action.ts'
 import { table } from '../output/output.ts'
-import type { ActionContext } from '../program.ts'
 import { readingClient } from './client.ts'
 import { formatBytes } from './values.ts'
 

@@ -1,7 +1,7 @@
 import { ZerogError } from '@zerog/primitives'
 import type { Command } from 'commander'
+import type { Act, ActionContext } from '../action.ts'
 import { createProgress } from '../output/progress.ts'
-import type { Act, ActionContext } from '../program.ts'
 import { readingClient, signingClient } from './client.ts'
 import { formatAmount, formatBytes, parseBytes, parseInteger, parseRoot } from './values.ts'
 

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type Hex, ZerogError } from '@zerog/primitives'
 import type { Command } from 'commander'
-import type { Act } from '../program.ts'
+import type { Act } from '../action.ts'
 
 export function addValidatorKey(chain: Command, act: Act): void {
   chain

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { ZerogError } from '@zerog/primitives'
 import { bytesToHex, formatEther, type Hex, isAddress, isHash, parseEther, parseGwei } from 'viem'
-import type { ActionContext } from '../program.ts'
+import type { ActionContext } from '../action.ts'
 
 /** An address, or dev0 to dev9 on a running devnet, or the name of a stored account. */
 export async function parseAddress(context: ActionContext, text: string): Promise<Hex> {

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { ZerogError } from '@zerog/primitives'
 import type { Link, LinkState, TrustedVerdict } from '@zerog/sdk/verify'
 import type { Command } from 'commander'
+import type { Act, ActionContext } from '../action.ts'
 import { EXIT } from '../exit-codes.ts'
-import type { Act, ActionContext } from '../program.ts'
 import { parseHash, parseInteger } from './values.ts'
 
 type Flags = {

@@ -1,6 +1,6 @@
 import { run, type TargetRequest } from '@zerog/runtime'
+import type { ActionContext } from '../action.ts'
 import { parseInteger } from '../commands/values.ts'
-import type { ActionContext } from '../program.ts'
 import { loadModules, parseTargets, TARGETS } from './modules.ts'
 import { targetEnv } from './settings.ts'
 

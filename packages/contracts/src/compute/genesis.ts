@@ -6,7 +6,7 @@ import { ledgerManager } from '../artifacts/ledger-manager.ts'
 import { modelRegistry } from '../artifacts/model-registry.ts'
 import { receiptAnchor } from '../artifacts/receipt-anchor.ts'
 import { signerPolicy } from '../artifacts/signer-policy.ts'
-import type { GenesisAccount } from '../genesis.ts'
+import type { GenesisAccount } from '../genesis-account.ts'
 import { arraySlot, mappingSlot, storageSlots, textAt, values } from '../storage-slots.ts'
 
 export type ComputeParameters = {

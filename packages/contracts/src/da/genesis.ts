@@ -4,7 +4,7 @@ import { bigintToBytes, concatBytes, type Hex, toHex, ZerogError } from '@zerog/
 import { PREDEPLOY_ADDRESSES } from '../addresses.ts'
 import { daEntrance } from '../artifacts/da-entrance.ts'
 import { daSigners } from '../artifacts/da-signers.ts'
-import type { GenesisAccount } from '../genesis.ts'
+import type { GenesisAccount } from '../genesis-account.ts'
 import { arraySlot, mappingSlot, storageSlots, textAt, values } from '../storage-slots.ts'
 import { type CommitteeAccounts, committeeAccounts } from './committee-code.ts'
 
