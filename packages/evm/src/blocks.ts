@@ -65,7 +65,7 @@ export async function produceBlock(
       continue
     }
     // Transfers never reach the interpreter, so the builder gives the event loop its turn itself.
-    await engine.evm.turn()
+    await engine.turn()
     const applied = await applyMessage(engine, transactionRequest(transaction, chainId), environment, mode)
     if ('rejected' in applied) {
       refusals.push({ transaction, reason: applied.rejected, message: applied.message })
@@ -109,9 +109,9 @@ export async function reproduceBlock(
 
 /** The protocol's own calls at the start of a block (EIP-4788, EIP-2935). */
 export async function startBlock(engine: Engine, environment: BlockEnvironment): Promise<void> {
-  const input = { data: fromHex(environment.parentHash, 32), gas: SYSTEM_CALL_GAS }
-  await systemCall(engine, SYSTEM_ADDRESS, BEACON_ROOTS_ADDRESS, input)
-  await systemCall(engine, SYSTEM_ADDRESS, HISTORY_ADDRESS, input)
+  const call = { caller: SYSTEM_ADDRESS, data: fromHex(environment.parentHash, 32), gas: SYSTEM_CALL_GAS }
+  await systemCall(engine, environment, { ...call, to: BEACON_ROOTS_ADDRESS })
+  await systemCall(engine, environment, { ...call, to: HISTORY_ADDRESS })
 }
 
 export function toReceipt(transaction: Transaction, applied: Applied, cumulativeGasUsed: bigint): Receipt {

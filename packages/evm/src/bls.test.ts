@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { NobleBLS } from '@ethereumjs/evm'
-import { Address } from '@ethereumjs/util'
 import { describe, expect, test } from '@jest/globals'
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { memoryKv } from '@zerog/adapters'
 import { bigintToBytes, bytesToBigint, concatBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { chainBls, isBlsLoaded, isBlsPrecompile, loadBls } from './engine/bls.ts'
-import { createChainCommon } from './engine/common.ts'
-import { createEngine } from './engine/engine.ts'
+import { createEngine } from './engine/create-engine.ts'
+import type { EngineName } from './engine/engine.ts'
 import { createNodeStore } from './state/node-store.ts'
 import { NEW_ACCOUNT, stateKey } from './state/world-state.ts'
 import { EMPTY_ROOT } from './trie/trie.ts'
@@ -17,8 +16,8 @@ const PATH = new URL('../../../tests/vectors/eip-2537.json', import.meta.url)
 const { cases } = JSON.parse(readFileSync(PATH, 'utf8')) as { cases: Case[] }
 
 /** Runs a precompile as a transaction would reach it; with `code`, a contract that is called instead. */
-async function run(address: Hex, input: Uint8Array, code?: Hex) {
-  const engine = createEngine({ common: createChainCommon(31_337n), store: createNodeStore(memoryKv()) })
+async function run(address: Hex, input: Uint8Array, code?: Hex, name: EngineName = 'zerog') {
+  const engine = createEngine(name, { fork: 'prague', chainId: 31_337n, store: createNodeStore(memoryKv()) })
   engine.open(EMPTY_ROOT, {
     height: 1n,
     parentHash: `0x${'00'.repeat(32)}`,
@@ -33,13 +32,20 @@ async function run(address: Hex, input: Uint8Array, code?: Hex) {
     engine.state.putAccount(stateKey(address), NEW_ACCOUNT)
     engine.state.putCode(stateKey(address), fromHex(code))
   }
-  const to = new Address(bigintToBytes(BigInt(address), 20))
-  const { execResult } = await engine.evm.runCall({ to, data: input, gasLimit: 10_000_000n })
-  return {
-    output: toHex(execResult.returnValue),
-    gas: Number(execResult.executionGasUsed),
-    error: execResult.exceptionError?.error,
-  }
+  engine.state.checkpoint()
+  const { output, gasUsed, error } = await engine.run({
+    from: `0x${'00'.repeat(20)}`,
+    to: toHex(bigintToBytes(BigInt(address), 20)),
+    value: 0n,
+    data: input,
+    gas: 10_000_000n,
+    gasPrice: 0n,
+    baseFeePerGas: 0n,
+    accessList: [],
+    authorities: [],
+    reportsAccesses: false,
+  })
+  return { output: toHex(output), gas: Number(gasUsed), error }
 }
 
 describe('the precompiles of EIP-2537', () => {

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Hardfork } from '@ethereumjs/common'
 import { describe, expect, test } from '@jest/globals'
 import { memoryKv } from '@zerog/adapters'
 import { fromHex, type Hex, toHex } from '@zerog/primitives'
@@ -8,8 +7,8 @@ import { keccak256 } from './codec/keccak.ts'
 import { type RlpItem, rlpDecode, rlpEncode, rlpInteger } from './codec/rlp.ts'
 import { privateKeyAddress } from './codec/signature.ts'
 import { decodeTransaction } from './codec/transaction.ts'
-import { createChainCommon } from './engine/common.ts'
-import { createEngine } from './engine/engine.ts'
+import { createEngine } from './engine/create-engine.ts'
+import type { EngineName } from './engine/engine.ts'
 import { intrinsicGas } from './engine/gas.ts'
 import { applyMessage, type MessageRequest } from './engine/transition.ts'
 import type { AccessListItem, BlockEnvironment, Log } from './executor.ts'
@@ -136,11 +135,11 @@ function judge(txbytes: string): string {
   }
 }
 
-const common = createChainCommon(1n, Hardfork.Cancun)
+const engineName: EngineName = process.env.ZEROG_ENGINE === 'ethereumjs' ? 'ethereumjs' : 'zerog'
 
 async function runStateTest(given: Record<string, any>, post: Record<string, any>): Promise<string | undefined> {
   const store = createNodeStore(memoryKv())
-  const engine = createEngine({ common, store })
+  const engine = createEngine(engineName, { fork: 'cancun', chainId: 1n, store })
   const environment = toEnvironment(given.env)
   engine.open(EMPTY_ROOT, environment)
   for (const [name, account] of Object.entries<any>(given.pre)) {

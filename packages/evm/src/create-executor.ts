@@ -3,8 +3,8 @@ import { assert, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { type Produced, produceBlock, produceGenesis, reproduceBlock } from './blocks.ts'
 import { createCalls, type WithEngine } from './calls.ts'
 import { headerHash } from './codec/block.ts'
-import { createChainCommon } from './engine/common.ts'
-import { createEngine, type Engine } from './engine/engine.ts'
+import { createEngine } from './engine/create-engine.ts'
+import type { Engine, EngineName } from './engine/engine.ts'
 import { applyStateOverrides } from './engine/requests.ts'
 import type { Executor, StateOverrides } from './executor.ts'
 import { type BaseFeePolicy, DEVNET_BASE_FEE, validateHeader } from './header-rules.ts'
@@ -12,11 +12,8 @@ import { ENGINES_POOLED_MAX, UNCOMMITTED_BLOCKS_MAX } from './limits.ts'
 import { createReads } from './reads.ts'
 import { createNodeStore, type StateAdditions } from './state/node-store.ts'
 
-/** Whose interpreter runs the code. State, trie and state transition are ours with each. */
-export type EngineName = 'ethereumjs'
-
 export type ExecutorOptions = {
-  /** Default: `ethereumjs`. */
+  /** Whose interpreter runs the code. */
   readonly engine?: EngineName
   /** Holds trie nodes and codes in the tables `trie` and `code`, addressed by their hashes. */
   readonly kv: Kv
@@ -36,10 +33,9 @@ export type ChainExecutor = Executor & {
 
 /** Execution on our own state, trie and state transition, with the interpreter that `engine` names. */
 export function createExecutor(options: ExecutorOptions): ChainExecutor {
-  const { kv, chainId, baseFee = DEVNET_BASE_FEE, callGasMax, contractSenders = false } = options
-  const common = createChainCommon(chainId)
+  const { engine = 'ethereumjs', kv, chainId, baseFee = DEVNET_BASE_FEE, callGasMax, contractSenders = false } = options
   const store = createNodeStore(kv)
-  const newEngine = (): Engine => createEngine({ common, store })
+  const newEngine = (): Engine => createEngine(engine, { fork: 'prague', chainId, store })
   const uncommitted = new Map<Hex, StateAdditions>()
   let builder = newEngine()
   let building: Promise<unknown> = Promise.resolve()

@@ -1,13 +1,10 @@
-import type { EVMResult } from '@ethereumjs/evm'
-import { Address } from '@ethereumjs/util'
 import { equalBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { recoverAddress } from '../codec/signature.ts'
 import { authorizationHash, createAddress } from '../codec/transaction.ts'
 import type { AccessListItem, Authorization, BlockEnvironment, Log, Refusal } from '../executor.ts'
 import { INITCODE_BYTES_MAX } from '../limits.ts'
 import { EMPTY_CODE_HASH, NEW_ACCOUNT, stateKey, type WorldState } from '../state/world-state.ts'
-import { type Engine, toAddress } from './engine.ts'
-import { errorText } from './error-text.ts'
+import type { Engine, Ran } from './engine.ts'
 import { AUTHORIZATION_REFUND, intrinsicGas } from './gas.ts'
 
 /** What a transaction or a call asks of the state transition. */
@@ -72,7 +69,7 @@ export async function applyMessage(
   const { accessList, authorizations, data, gasLimit, value } = request
   const gas = intrinsicGas({ data, creation, accessList, authorizationCount: authorizations?.length ?? 0 })
   const { intrinsic } = gas
-  const floor = engine.evm.common.isActivatedEIP(7623) ? gas.floor : 0n
+  const floor = engine.rules.floorGas ? gas.floor : 0n
   if (gasLimit < intrinsic) {
     return { rejected: 'invalid', message: `intrinsic gas too low: have ${gasLimit}, want ${intrinsic}` }
   }
@@ -89,21 +86,30 @@ export async function applyMessage(
   }
   state.checkpoint()
   state.putAccount(sender, { ...account, balance: account.balance - upfront, nonce: account.nonce + 1n })
-  const authorizationRefund = authorize(engine, request)
-  if (mode.onAccessList !== undefined) engine.evm.journal.startReportingAccessList()
+  const authorized = authorize(state, request)
   const ran = isPlainTransfer(engine, request, mode)
     ? transfer(state, request)
-    : await execute(engine, request, { effectiveGasPrice, gas: gasLimit - intrinsic })
+    : await engine.run({
+        from: request.from,
+        to: request.to,
+        value,
+        data,
+        gas: gasLimit - intrinsic,
+        gasPrice: effectiveGasPrice,
+        baseFeePerGas: feeBase(environment, effectiveGasPrice),
+        accessList,
+        authorities: authorized.authorities,
+        reportsAccesses: mode.onAccessList !== undefined,
+      })
   const gasSpent = intrinsic + ran.gasUsed
   const refundMax = gasSpent / 5n
-  const refund = ran.refund + authorizationRefund
+  const refund = ran.refund + authorized.refund
   const gasUsed = larger(gasSpent - smaller(refund, refundMax), floor)
   const after = state.account(sender) ?? NEW_ACCOUNT
   state.putAccount(sender, { ...after, balance: after.balance + (gasLimit - gasUsed) * effectiveGasPrice })
-  mode.onAccessList?.(reportedAccesses(engine))
+  mode.onAccessList?.(ran.accesses)
   payTip(engine, environment, gasUsed * (effectiveGasPrice - feeBase(environment, effectiveGasPrice)))
   for (const destroyed of ran.destroyed) state.deleteAccount(destroyed)
-  await engine.evm.journal.cleanup()
   state.commit()
   state.endTransaction()
   return {
@@ -116,16 +122,6 @@ export async function applyMessage(
     logs: ran.logs,
     contractAddress: creation ? toHex(createAddress(fromHex(request.from), account.nonce)) : null,
   }
-}
-
-type Ran = {
-  readonly gasUsed: bigint
-  readonly refund: bigint
-  readonly output: Uint8Array
-  readonly error: string | undefined
-  readonly logs: readonly Log[]
-  /** Accounts to delete (EIP-6780). */
-  readonly destroyed: readonly string[]
 }
 
 const NOTHING = new Uint8Array(0)
@@ -219,9 +215,9 @@ export function recoverAuthority(authorization: Authorization): Hex | undefined 
   return authority && toHex(authority)
 }
 
-/** Applies the authorization list (EIP-7702); invalid tuples are skipped. Returns the refund. */
-function authorize(engine: Engine, request: MessageRequest): bigint {
-  const { state, evm } = engine
+/** Applies the authorization list (EIP-7702); invalid tuples are skipped. Every authority that signed is warm. */
+function authorize(state: WorldState, request: MessageRequest): { readonly refund: bigint; readonly authorities: Hex[] } {
+  const authorities: Hex[] = []
   let refund = 0n
   for (const authorization of request.authorizations ?? []) {
     const { chainId, address, nonce } = authorization
@@ -229,7 +225,7 @@ function authorize(engine: Engine, request: MessageRequest): bigint {
     if (nonce === U64_MAX) continue
     const authority = recoverAuthority(authorization)
     if (authority === undefined) continue
-    evm.journal.addAlwaysWarmAddress(authority)
+    authorities.push(authority)
     const key = stateKey(authority)
     const account = state.account(key)
     const code = account === undefined ? NOTHING : state.code(account.codeHash)
@@ -241,13 +237,13 @@ function authorize(engine: Engine, request: MessageRequest): bigint {
     const clears = target.every((byte) => byte === 0)
     state.putCode(key, clears ? NOTHING : Uint8Array.from([0xef, 0x01, 0x00, ...target]))
   }
-  return refund
+  return { refund, authorities }
 }
 
 function isPlainTransfer(engine: Engine, request: MessageRequest, mode: TransitionMode): boolean {
   if (mode.traced || request.to === null) return false
   const target = engine.state.account(stateKey(request.to))
-  return (target === undefined || target.codeHash === EMPTY_CODE_HASH) && !engine.evm.precompiles.has(request.to.slice(2))
+  return (target === undefined || target.codeHash === EMPTY_CODE_HASH) && !engine.isPrecompile(request.to)
 }
 
 /** The sender's funds were checked; nobody has code to run. */
@@ -260,67 +256,7 @@ function transfer(state: WorldState, { from, to, value }: MessageRequest): Ran {
     const target = state.account(receiver) ?? NEW_ACCOUNT
     state.putAccount(receiver, { ...target, balance: target.balance + value })
   }
-  return { gasUsed: 0n, refund: 0n, output: NOTHING, error: undefined, logs: [], destroyed: [] }
-}
-
-async function execute(
-  engine: Engine,
-  request: MessageRequest,
-  { effectiveGasPrice, gas }: { readonly effectiveGasPrice: bigint; readonly gas: bigint },
-): Promise<Ran> {
-  const { evm } = engine
-  const { from, to, value, data } = request
-  warm(engine, request)
-  const block = engine.block()
-  const result: EVMResult = await evm.runCall({
-    // A call without any fee sees no base fee either (geth).
-    block: effectiveGasPrice === 0n ? ({ header: { ...block.header, baseFeePerGas: 0n } } as typeof block) : block,
-    caller: toAddress(from),
-    gasPrice: effectiveGasPrice,
-    gasLimit: gas,
-    ...(to !== null && { to: toAddress(to) }),
-    value,
-    data,
-    skipNonceIncrement: true,
-  })
-  evm.transientStorage.clear()
-  const { execResult: ran } = result
-  const destroyed: string[] = []
-  for (const address of ran.selfdestruct?.keys() ?? []) {
-    if (ran.createdAddresses?.has(address) === true) destroyed.push(stateKey(address))
-  }
-  return {
-    gasUsed: ran.executionGasUsed,
-    refund: ran.gasRefund ?? 0n,
-    output: ran.returnValue,
-    error: errorText(ran, data.length),
-    logs: (ran.logs ?? []).map(([address, topics, body]) => ({
-      address: toHex(address),
-      topics: topics.map((topic) => toHex(topic)),
-      data: toHex(body),
-    })),
-    destroyed,
-  }
-}
-
-/** EIP-2929, 2930, 3651: what is warm before the first opcode. */
-function warm({ evm, block }: Engine, { from, to, accessList }: MessageRequest): void {
-  const { journal } = evm
-  for (const address of evm.precompiles.keys()) journal.addAlwaysWarmAddress(address)
-  journal.addAlwaysWarmAddress(from)
-  if (to !== null) journal.addAlwaysWarmAddress(to)
-  journal.addAlwaysWarmAddress(block().header.coinbase.toString())
-  for (const { address, storageKeys } of accessList) {
-    journal.addAlwaysWarmAddress(address.toLowerCase(), true)
-    for (const key of storageKeys) journal.addAlwaysWarmSlot(address.toLowerCase(), key.toLowerCase(), true)
-  }
-}
-
-function reportedAccesses({ evm }: Engine): AccessListItem[] {
-  return [...(evm.journal.accessList ?? [])].map(([address, slots]) => ({
-    address: `0x${address}`,
-    storageKeys: [...slots].map((slot): Hex => `0x${slot}`),
-  }))
+  return { gasUsed: 0n, refund: 0n, output: NOTHING, error: undefined, logs: [], destroyed: [], accesses: [] }
 }
 
 function payTip({ state }: Engine, environment: BlockEnvironment, tip: bigint): void {
@@ -333,27 +269,25 @@ function payTip({ state }: Engine, environment: BlockEnvironment, tip: bigint): 
 /** A call of the protocol itself (EIP-2935, EIP-4788): no fee, no nonce; nothing happens where there is no code. */
 export async function systemCall(
   engine: Engine,
-  caller: Hex,
-  to: Hex,
-  input: { readonly data: Uint8Array; readonly gas: bigint },
+  environment: BlockEnvironment,
+  { caller, to, data, gas }: { readonly caller: Hex; readonly to: Hex; readonly data: Uint8Array; readonly gas: bigint },
 ): Promise<void> {
-  const { state, evm } = engine
+  const { state } = engine
   const target = state.account(stateKey(to))
   if (target === undefined || equalBytes(target.codeHash, EMPTY_CODE_HASH)) return
   state.checkpoint()
-  evm.journal.addAlwaysWarmAddress(to)
-  await evm.runCall({
-    block: engine.block(),
-    caller: toAddress(caller),
-    gasPrice: 0n,
-    gasLimit: input.gas,
-    to: new Address(fromHex(to, 20)),
+  await engine.run({
+    from: caller,
+    to,
     value: 0n,
-    data: input.data,
-    skipNonceIncrement: true,
+    data,
+    gas,
+    gasPrice: 0n,
+    baseFeePerGas: environment.baseFeePerGas,
+    accessList: [],
+    authorities: [],
+    reportsAccesses: false,
   })
-  evm.transientStorage.clear()
-  await evm.journal.cleanup()
   state.commit()
   state.endTransaction()
 }

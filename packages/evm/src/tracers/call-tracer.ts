@@ -1,7 +1,7 @@
 import { type Hex, toHex } from '@zerog/primitives'
 import type { Applied, MessageRequest } from '../engine/transition.ts'
 import type { CallFrame, TracerConfig } from '../executor.ts'
-import { type FrameEnd, type FrameStart, memorySlice, quantityOf, type Step, wordOf } from './driver.ts'
+import { type FrameEnd, type FrameStart, memorySlice, quantityOf, type Step, wordOf } from './hooks.ts'
 import { revertReason } from './revert-reason.ts'
 import type { Tracer } from './tracer.ts'
 

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import { delegationOf, type MessageRequest, recoverAuthority } from '../engine/transition.ts'
 import type { BlockEnvironment, TracerConfig } from '../executor.ts'
 import { stateKey } from '../state/world-state.ts'
-import { addressOf, type FrameStart, memorySlice, quantityOf, type Step, wordOf } from './driver.ts'
+import { addressOf, type FrameStart, memorySlice, quantityOf, type Step, wordOf } from './hooks.ts'
 import type { Tracer } from './tracer.ts'
 
 type Seen = { balance: bigint; nonce: bigint; code: Uint8Array; readonly storage: Map<Hex, bigint>; readonly empty: boolean }

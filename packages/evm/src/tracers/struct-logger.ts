@@ -5,7 +5,7 @@ import type { Applied } from '../engine/transition.ts'
 import type { TracerConfig } from '../executor.ts'
 import { STRUCT_LOGS_MAX } from '../limits.ts'
 import { stateKey } from '../state/world-state.ts'
-import { type FrameEnd, type FrameStart, quantityOf, type Step, wordOf } from './driver.ts'
+import { type FrameEnd, type FrameStart, quantityOf, type Step, wordOf } from './hooks.ts'
 import type { Tracer } from './tracer.ts'
 
 type StructLog = {

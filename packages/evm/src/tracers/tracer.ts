@@ -2,8 +2,8 @@ import type { Engine } from '../engine/engine.ts'
 import type { Applied, MessageRequest } from '../engine/transition.ts'
 import type { BlockEnvironment, TracerConfig } from '../executor.ts'
 import { createCallTracer } from './call-tracer.ts'
-import { attach, type Hooks } from './driver.ts'
 import { createFourByteTracer } from './four-byte-tracer.ts'
+import type { Hooks } from './hooks.ts'
 import { createPrestateTracer } from './prestate-tracer.ts'
 import { createStructLogger } from './struct-logger.ts'
 
@@ -19,7 +19,7 @@ export function createTracer(
   config: TracerConfig,
 ): { readonly result: (applied: Applied) => unknown; readonly detach: () => void } {
   const { hooks, result } = select(engine, run, config)
-  return { result, detach: attach(engine, hooks) }
+  return { result, detach: engine.listen(hooks) }
 }
 
 function select(engine: Engine, run: TracedRun, config: TracerConfig): Tracer {
