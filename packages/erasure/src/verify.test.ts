@@ -7,6 +7,7 @@ import { merkleTree } from './merkle.ts'
 import { plainEngine } from './plain.ts'
 import type { RowProof, StandaloneProof } from './proof.ts'
 import { rowBytesFor, type Shape } from './shape.ts'
+import { standaloneFrom } from './standalone.ts'
 import { bytesOf, flipped, refusal } from './testing.ts'
 import { commitmentOf, deriveCoefficients, rlcAt, rlcRootOf } from './transcript.ts'
 import { createVerifier, verifyStandalone } from './verify.ts'
@@ -130,6 +131,12 @@ describe('an original row alone', () => {
 
   it('passes', () => {
     for (let row = 0; row < shape.k; row++) expect(check(encoded.standaloneProof(row))).toBe('nothing')
+  })
+
+  it('is the same from the vector and the path of the row', () => {
+    const standalone = standaloneFrom(encoded.rlc)
+    for (let row = 0; row < shape.k; row++) expect(standalone(encoded.proof(row))).toEqual(encoded.standaloneProof(row))
+    expect(() => standalone(encoded.proof(shape.k))).toThrow('only original rows')
   })
 
   it('is refused for every flipped bit of row, both paths and commitment', () => {

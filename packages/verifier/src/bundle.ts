@@ -7,17 +7,23 @@ import {
   type SignedReceipt,
 } from '@zerog/evidence'
 import { equalBytes, type Hex } from '@zerog/primitives'
+import { BODY_BYTES_MAX, EVIDENCE_BYTES_MAX, NODES_MAX, ROWS_MAX } from './limits.ts'
 import {
-  BODY_BYTES_MAX,
-  CODE_BYTES_MAX,
-  CODE_PARTS_MAX,
-  EVIDENCE_BYTES_MAX,
-  HEADERS_MAX,
-  NODES_MAX,
-  PATH_HASHES_MAX,
-  ROWS_MAX,
-  STEPS_MAX,
-} from './limits.ts'
+  type AvailabilityPart,
+  type BlockPart,
+  readBlock,
+  readCertified,
+  readCommittee,
+  readNodes,
+  readRow,
+  readValidators,
+  type ValidatorsPart,
+  writeBlock,
+  writeCertified,
+  writeCommittee,
+  writeRow,
+  writeValidators,
+} from './parts.ts'
 import { createReader, createWriter, type Reader, type Writer } from './wire.ts'
 
 /** Everything that shows how one answer came about (docs/spec/evidence.md). Hashes are 32 bytes, addresses 20, in lower case. */
@@ -55,51 +61,6 @@ export type BatchPart = {
   readonly batchSum: bigint
   readonly userProof: Uint8Array
 }
-
-/** The certified bundle of DA and the rows of it that hold the batch's entry and the claim. */
-export type AvailabilityPart = {
-  readonly commitment: Uint8Array
-  readonly k: number
-  readonly n: number
-  readonly rowBytes: number
-  readonly payloadBytes: number
-  readonly epoch: bigint
-  readonly committee: number
-  readonly expiry: bigint
-  /** Place of the batch's blob in the list of the bundle. */
-  readonly blobIndex: number
-  readonly windowIndex: number
-  readonly windowPath: readonly Uint8Array[]
-  /** Encoded (`encodeCertificate` of @zerog/availability). */
-  readonly certificate: Uint8Array
-  /** Where the user's part begins, from the first byte of the blob. */
-  readonly userOffset: number
-  readonly rows: readonly Row[]
-}
-
-/** An original row that proves itself alone. */
-export type Row = {
-  readonly index: number
-  readonly row: Uint8Array
-  readonly path: readonly Uint8Array[]
-  readonly rlcPath: readonly Uint8Array[]
-}
-
-export type BlockPart = {
-  /** Encoded headers from the block whose state holds the facts up to the one that is certified. */
-  readonly headers: readonly Uint8Array[]
-  /** Encoded finalize certificate. */
-  readonly certificate: Uint8Array
-}
-
-export type ValidatorsPart = {
-  /** The set that is trusted by its hash, encoded. */
-  readonly trusted: Uint8Array
-  readonly steps: readonly EpochStep[]
-}
-
-/** The last block of an epoch with its certificate, and the set of the next epoch; empty where that is the same set. */
-export type EpochStep = { readonly header: Uint8Array; readonly certificate: Uint8Array; readonly next: Uint8Array }
 
 export const EVIDENCE_VERSION = 1
 const MAGIC = new TextEncoder().encode('0GEV')
@@ -145,16 +106,8 @@ export function decodeEvidence(bytes: Uint8Array): Evidence {
     receipt: section('receipt', readReceipt),
     batch: section('batch', readBatch),
     availability: section('availability', readAvailability),
-    committeeCode: section('committee', (part) =>
-      part.list(1, { what: 'accounts of a committee', min: 1, max: CODE_PARTS_MAX }, () =>
-        part.chunk(2, { what: 'bytes of code', min: 1, max: CODE_BYTES_MAX }),
-      ),
-    ),
-    facts: section('facts', (part) =>
-      part.list(2, { what: 'trie nodes', min: 1, max: NODES_MAX }, () =>
-        part.chunk(2, { what: 'bytes of a node', min: 1, max: 600 }),
-      ),
-    ),
+    committeeCode: section('committee', readCommittee),
+    facts: section('facts', (part) => readNodes(part, NODES_MAX)),
     block: section('block', readBlock),
     validators: section('validators', readValidators),
     lineage: section('model', (part) => part.chunk(2, { what: 'bytes of a lineage', max: 1_024 })),
@@ -175,36 +128,20 @@ const WRITE: Readonly<Record<Section, (writer: Writer, evidence: Evidence) => vo
     writer.hex(batch.batchRoot, 32).uint(batch.batchSum, 16).chunk(batch.userProof, 2)
   },
   availability(writer, { availability: part }) {
-    const hash = (value: Uint8Array): void => void writer.bytes(value)
-    writer.bytes(part.commitment).uint(part.k, 4).uint(part.n, 4).uint(part.rowBytes, 4).uint(part.payloadBytes, 4)
-    writer.uint(part.epoch, 8).uint(part.committee, 4).uint(part.expiry, 8).uint(part.blobIndex, 4)
-    writer.uint(part.windowIndex, 4).list(part.windowPath, 1, hash).chunk(part.certificate, 2).uint(part.userOffset, 4)
-    writer.list(part.rows, 1, ({ index, row, path, rlcPath }) => {
-      writer.uint(index, 4).chunk(row, 2).list(path, 1, hash).list(rlcPath, 1, hash)
-    })
+    writeCertified(writer, part)
+    writer.uint(part.userOffset, 4).list(part.rows, 1, (row) => writeRow(writer, row))
   },
-  committee(writer, { committeeCode }) {
-    writer.list(committeeCode, 1, (code) => writer.chunk(code, 2))
-  },
+  committee: (writer, { committeeCode }) => writeCommittee(writer, committeeCode),
   facts(writer, { facts }) {
     writer.list(facts, 2, (node) => writer.chunk(node, 2))
   },
-  block(writer, { block }) {
-    writer.list(block.headers, 2, (header) => writer.chunk(header, 2)).chunk(block.certificate, 2)
-  },
-  validators(writer, { validators }) {
-    writer.chunk(validators.trusted, 4).list(validators.steps, 2, ({ header, certificate, next }) => {
-      writer.chunk(header, 2).chunk(certificate, 2).chunk(next, 4)
-    })
-  },
+  block: (writer, { block }) => writeBlock(writer, block),
+  validators: (writer, { validators }) => writeValidators(writer, validators),
   model(writer, { lineage }) {
     writer.chunk(lineage, 2)
   },
 }
 
-const HEADER = { what: 'bytes of a header', min: 1, max: 1_024 }
-const CERTIFICATE = { what: 'bytes of a certificate', min: 1, max: 1_024 }
-const SET = { what: 'bytes of a validator set', max: 65_540 }
 const PROOF = { what: 'bytes of a proof', min: 1, max: 2_048 }
 
 function readAnswer(part: Reader): NonNullable<Evidence['answer']> {
@@ -233,44 +170,10 @@ function readBatch(part: Reader): BatchPart {
 }
 
 function readAvailability(part: Reader): AvailabilityPart {
-  const hashes = (): Uint8Array[] => part.list(1, { what: 'hashes of a path', max: PATH_HASHES_MAX }, () => part.bytes(32))
+  const certified = readCertified(part)
   return {
-    commitment: part.bytes(32),
-    k: part.number(4),
-    n: part.number(4),
-    rowBytes: part.number(4),
-    payloadBytes: part.number(4),
-    epoch: part.bigint(8),
-    committee: part.number(4),
-    expiry: part.bigint(8),
-    blobIndex: part.number(4),
-    windowIndex: part.number(4),
-    windowPath: hashes(),
-    certificate: part.chunk(2, CERTIFICATE),
+    ...certified,
     userOffset: part.number(4),
-    rows: part.list(1, { what: 'rows', min: 1, max: ROWS_MAX }, () => ({
-      index: part.number(4),
-      row: part.chunk(2, { what: 'bytes of a row', min: 64, max: 32_768 }),
-      path: hashes(),
-      rlcPath: hashes(),
-    })),
-  }
-}
-
-function readBlock(part: Reader): BlockPart {
-  return {
-    headers: part.list(2, { what: 'headers', min: 1, max: HEADERS_MAX }, () => part.chunk(2, HEADER)),
-    certificate: part.chunk(2, CERTIFICATE),
-  }
-}
-
-function readValidators(part: Reader): ValidatorsPart {
-  return {
-    trusted: part.chunk(4, { ...SET, min: 1 }),
-    steps: part.list(2, { what: 'steps of epochs', max: STEPS_MAX }, () => ({
-      header: part.chunk(2, HEADER),
-      certificate: part.chunk(2, CERTIFICATE),
-      next: part.chunk(4, SET),
-    })),
+    rows: part.list(1, { what: 'rows', min: 1, max: ROWS_MAX }, () => readRow(part)),
   }
 }

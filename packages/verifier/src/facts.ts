@@ -78,6 +78,8 @@ export type Facts = {
   model(root: Hex): ModelEntry
   /** Whether nodes were used for the first time in their order, each, and none twice there. */
   isExact(): boolean
+  /** The nodes that were read so far, in the order of their first use. */
+  used(): readonly Uint8Array[]
 }
 
 export function createFacts(nodes: readonly Uint8Array[], contracts: EvidenceContracts): Facts {
@@ -105,10 +107,12 @@ export function createFacts(nodes: readonly Uint8Array[], contracts: EvidenceCon
     committeeAccount: (epoch) => `0x${(words('daSigners', [epochSlot(epoch)])[0] as Hex).slice(26)}`,
     codeHash: (address) => account(address, 'account of a committee').codeHash,
     model: (root) => readModel(words('modelRegistry', modelSlots(root)) as [Hex, Hex, Hex, Hex]),
+    used: () => used.map((index) => nodes[index] as Uint8Array), // indexes of these nodes
     isExact: () => used.length === nodes.length && used.every((index, place) => index === place),
   }
 }
 
-function epochSlot(epoch: bigint): Hex {
+/** DASigners: where the first account of an epoch's committee stands. */
+export function epochSlot(epoch: bigint): Hex {
   return toHex(keccak256(concatBytes(bigintToBytes(epoch, 32), bigintToBytes(DA_EPOCHS_SLOT, 32))))
 }

@@ -24,3 +24,6 @@ export const HEADERS_MAX = 1_024
 
 /** Epochs between the trusted set and the settlement's. */
 export const STEPS_MAX = 8_192
+
+/** Bytes of the material of a batch: 50 users, 50,000 receipts and their rows stay below. */
+export const MATERIAL_BYTES_MAX = 67_108_864

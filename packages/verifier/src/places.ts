@@ -1,5 +1,6 @@
 import { listBytesOf } from '@zerog/availability'
-import { type Layout, type Range, spanOf } from '@zerog/erasure'
+import { cutRange, type Layout, type Range, spanOf } from '@zerog/erasure'
+import { bytesToBigint, ZerogError } from '@zerog/primitives'
 
 // Where in a DA bundle the bytes of one claim stand (docs/spec/receipt.md, docs/spec/data-availability.md).
 
@@ -32,6 +33,35 @@ export function claimRanges({ blobIndex, blobOffset, userOffset, claimIndex }: C
     { offset: user, lengthBytes: USER_HEAD_BYTES },
     { offset: user + USER_HEAD_BYTES + claimIndex * CLAIM_BYTES, lengthBytes: CLAIM_BYTES },
   ]
+}
+
+/** What tells where a blob stands in its bundle: read first, by whoever fetches the rows of a batch. */
+export function listRanges(blobIndex: number): Range[] {
+  return [
+    { offset: 0, lengthBytes: LIST_HEAD_BYTES },
+    { offset: listBytesOf(blobIndex), lengthBytes: ENTRY_BYTES },
+  ]
+}
+
+/** Everything of a bundle that evidence of any claim of a batch can show: the list up to the blob's entry, and the blob. */
+export function batchRanges(blobIndex: number, place: { readonly offset: number; readonly lengthBytes: number }): Range[] {
+  return [...listRanges(blobIndex), place]
+}
+
+/** Where a blob stands, out of verified rows. @throws ZerogError INVALID_ARGUMENT, NOT_FOUND where the row of its entry is missing */
+export function placeOfBlob(
+  rows: readonly { readonly index: number; readonly row: Uint8Array }[],
+  { blobIndex, k, rowBytes }: { readonly blobIndex: number } & Pick<Layout, 'k' | 'rowBytes'>,
+): Range {
+  const range = { offset: listBytesOf(blobIndex), lengthBytes: ENTRY_BYTES }
+  const { rowFirst, rowCount } = spanOf(range, { k, rowBytes })
+  const held = Array.from({ length: rowCount }, (_, step) => {
+    const found = rows.find(({ index }) => index === rowFirst + step)
+    if (found === undefined) throw new ZerogError('NOT_FOUND', { message: `row ${rowFirst + step} of the bundle is missing` })
+    return found.row
+  })
+  const entry = cutRange(held, range, { k, rowBytes })
+  return { offset: Number(bytesToBigint(entry.subarray(0, 4))), lengthBytes: Number(bytesToBigint(entry.subarray(4, 8))) }
 }
 
 /** Original rows that hold the ranges and the bundle's own header (row 0), rising: those that a bundle of evidence carries. */

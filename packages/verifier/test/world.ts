@@ -37,6 +37,8 @@ import { createExecutor, encodeHeader, type Header } from '@zerog/evm'
 import { sha256 } from '@zerog/kernels'
 import { bigintToBytes, concatBytes, fromHex, type Hex, keccak256, toHex } from '@zerog/primitives'
 import {
+  type BatchMaterial,
+  batchRanges,
   claimRanges,
   type EpochStep,
   type Evidence,
@@ -85,6 +87,8 @@ export type World = {
   /** Evidence of receipt `index`, with or without the bytes of request and answer. */
   evidence(index: number, full?: boolean): Promise<Evidence>
   bytes(index: number, full?: boolean): Promise<Uint8Array>
+  /** What all of these answers share, as a provider collects it. */
+  material(): Promise<BatchMaterial>
   /** Words of slots as the chain holds them. */
   chainFacts(): { readonly anchor: readonly [Hex, Hex]; readonly settlements: ReadonlyMap<Hex, readonly [Hex, Hex, Hex]> }
   /** Hashes of the nodes that each link's proofs hold. */
@@ -329,6 +333,26 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       lineage: options.lineage ? lineage : new Uint8Array(0),
     }
   }
+  const material: World['material'] = async () => {
+    const proofs = await Promise.all(
+      receipts.map(({ receipt }) => {
+        const sum = tree.users.find(({ user }) => user === receipt.user)?.sum as bigint
+        return prove(questionOf(receipt, sum))
+      }),
+    )
+    const ranges = batchRanges(1, { offset: entryOfBlob.offset, lengthBytes: blob.length })
+    const { availability, block, validators } = await evidence(0)
+    const { userOffset: _, rows: __, ...part } = availability
+    return {
+      chainId,
+      certified: part,
+      rows: rowsOf(ranges, layout).map((row) => encoded.standaloneProof(row)),
+      committeeCode,
+      nodes: packNodes(proofs.flat().flatMap(({ account, storage }) => [account, ...storage])),
+      block,
+      validators,
+    }
+  }
   const word = (value: bigint | undefined): Hex => toHex(bigintToBytes(value ?? 0n, 32))
   const chainFacts: World['chainFacts'] = () => {
     const settled = (user: Hex) => settlementSlots(user, provider).map((slot) => word(settlements[slot])) as [Hex, Hex, Hex]
@@ -338,7 +362,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     }
   }
   const bytes: World['bytes'] = async (index, full) => encodeEvidence(await evidence(index, full))
-  return { trust, blob, evidence, bytes, proofsByLink, chainFacts }
+  return { trust, blob, evidence, bytes, material, proofsByLink, chainFacts }
 }
 
 function applyChange(slots: Record<string, Record<Hex, bigint>>, change: WorldOptions['change']): void {

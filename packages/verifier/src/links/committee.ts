@@ -13,7 +13,7 @@ const MEMBER_BYTES = 124
 const MEMBERS_PER_ACCOUNT = 196
 const FURTHER_OFFSET = 141
 
-type StoredCommittee = {
+export type StoredCommittee = {
   readonly root: Uint8Array
   readonly stake: bigint
   readonly members: readonly Member[]
