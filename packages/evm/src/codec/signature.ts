@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module'
 import { secp256k1 as portable } from '@noble/curves/secp256k1.js'
-import { bigintToBytes, concatBytes } from '@zerog/primitives'
+import { bigintToBytes, bytesToBigint, concatBytes } from '@zerog/primitives'
 import { keccak256 } from './keccak.ts'
 
 export const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 const HALF_ORDER = CURVE_ORDER / 2n
 
-type NativeCurve = Pick<typeof import('secp256k1'), 'ecdsaRecover'>
+type NativeCurve = Pick<typeof import('secp256k1'), 'ecdsaRecover' | 'ecdsaSign'>
 
 /**
  * `secp256k1` falls back silently to a JavaScript curve where it has no prebuilt binary (linux-arm64 is one), which is slower
@@ -56,6 +56,14 @@ export function signHash(
   hash: Uint8Array,
   privateKey: Uint8Array,
 ): { readonly r: bigint; readonly s: bigint; readonly yParity: 0 | 1 } {
+  if (native !== undefined) {
+    const { signature, recid } = native.ecdsaSign(hash, privateKey)
+    return {
+      r: bytesToBigint(signature.subarray(0, 32)),
+      s: bytesToBigint(signature.subarray(32)),
+      yParity: (recid & 1) as 0 | 1,
+    }
+  }
   const bytes = portable.sign(hash, privateKey, { prehash: false, lowS: true, format: 'recovered' })
   const signature = portable.Signature.fromBytes(bytes, 'recovered')
   return { r: signature.r, s: signature.s, yParity: (signature.recovery === 1 ? 1 : 0) as 0 | 1 }
