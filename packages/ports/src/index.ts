@@ -22,3 +22,4 @@ export type {
   RpcService,
 } from './rpc.ts'
 export type { Migration, Sql, SqlSession, SqlValue } from './sql.ts'
+export type { TraceScope, Traces } from './traces.ts'

@@ -56,6 +56,10 @@ export const LOG_DEPTH_MAX = 5
 
 export const ADMIN_REQUEST_MS = 10_000
 export const HEALTH_TIMEOUT_MS = 2_000
+/** A server that takes longer to say that it is there counts as lost. */
+export const PORT_PROBE_MS = 1_000
+/** Traces that one span may be linked to. */
+export const TRACE_LINKS_MAX = 128
 /** First and longest pause between two looks at a target that another process has to start. */
 export const DEPENDENCY_POLL_FIRST_MS = 50
 export const DEPENDENCY_POLL_MAX_MS = 1_000

@@ -1,4 +1,4 @@
-import type { BlobStore, Bus, Cache, ChainClient, Clock, Kv, Leases, Logger, Meter, Random, Rpc, Sql } from '@zerog/ports'
+import type { BlobStore, Bus, Cache, ChainClient, Clock, Kv, Leases, Logger, Meter, Random, Rpc, Sql, Traces } from '@zerog/ports'
 import type { z } from 'zod'
 
 export type HealthReport = {
@@ -20,6 +20,7 @@ export type ModuleContext<Config> = {
   readonly random: Random
   readonly logger: Logger
   readonly meter: Meter
+  readonly traces: Traces
   readonly rpc: Rpc
   readonly bus: () => Promise<Bus>
   readonly sql: () => Promise<Sql>

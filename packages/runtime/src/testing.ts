@@ -14,6 +14,7 @@ import { createModuleRpc } from './rpc/module-rpc.ts'
 import { tracedBus } from './telemetry/bus.ts'
 import { silentLogger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/meter.ts'
+import { createTraces } from './telemetry/traces.ts'
 import { createTracing, type Tracing } from './telemetry/tracing.ts'
 
 /** What modules under test share: the channel between them, bus, cache, leases, metrics. Give one world to several contexts. */
@@ -56,7 +57,8 @@ export function testWorld(given: Partial<Pick<TestWorld, 'clock' | 'random' | 'l
   const random = given.random ?? cryptoRandom
   const metrics = createMetrics()
   const tracing = given.tracing ?? createTracing()
-  const bus = given.bus ?? tracedBus(memoryBus({ clock }), tracing)
+  const bus =
+    given.bus ?? tracedBus(memoryBus({ clock }), { tracing, clock, meter: metrics.meter({ target: 'test', replica: '0' }) })
   return {
     network,
     clock,
@@ -114,6 +116,7 @@ export async function testContext<Schema extends z.ZodType>(options: {
     random,
     logger: logger.child({ target: module.target }),
     meter,
+    traces: createTraces(tracing),
     rpc:
       ports.rpc ?? createModuleRpc({ identity: module.target, network: world.network, host }, { clock, random, tracing, meter }),
     bus: async () => world.bus,

@@ -17,15 +17,17 @@ export type ProcessHealth = {
 export type AdminServer = { readonly port: number; readonly close: () => Promise<void> }
 
 /**
- * /livez: the loop answers. /readyz: 200 or 503 with a HealthReport per target. /metrics: Prometheus text. For probes, scrapers and
- * operators inside the installation; it shows no secrets and changes nothing.
+ * /livez: the loop answers. /readyz: 200 or 503 with a HealthReport per target. /metrics: Prometheus text; /metrics/instruments: what
+ * may appear there, as JSON. For probes, scrapers and operators inside the installation; it shows no secrets and changes nothing.
  */
 export async function startAdminServer(options: {
   readonly listen: Listen
   readonly health: () => Promise<ProcessHealth>
   readonly metrics: Metrics
+  /** Brings up to date what is not known by itself. */
+  readonly beforeScrape: () => Promise<void>
 }): Promise<AdminServer> {
-  const { listen, health, metrics } = options
+  const { listen, health, metrics, beforeScrape } = options
   const server = createServer({ requestTimeout: ADMIN_REQUEST_MS, maxHeaderSize: 8_192 }, (request, response) => {
     answer(request, response).catch(() => send(response, 500, 'text/plain', 'the answer could not be made\n'))
   })
@@ -34,8 +36,13 @@ export async function startAdminServer(options: {
     const path = request.url?.split('?')[0]
     if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'text/plain', 'only GET\n')
     if (path === '/livez') return send(response, 200, 'text/plain', 'ok\n')
-    if (path === '/metrics') return send(response, 200, metrics.contentType, await metrics.text())
-    if (path !== '/readyz') return send(response, 404, 'text/plain', 'try /livez, /readyz or /metrics\n')
+    if (path === '/metrics') {
+      await beforeScrape()
+      return send(response, 200, metrics.contentType, await metrics.text())
+    }
+    if (path === '/metrics/instruments')
+      return send(response, 200, 'application/json', `${JSON.stringify(metrics.instruments())}\n`)
+    if (path !== '/readyz') return send(response, 404, 'text/plain', 'try /livez, /readyz, /metrics or /metrics/instruments\n')
     const report = await health()
     send(response, report.ready ? 200 : 503, 'application/json', `${JSON.stringify(report)}\n`)
   }

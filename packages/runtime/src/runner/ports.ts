@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { BlobStore, Bus, Cache, Clock, Kv, Leases, Logger, Sql } from '@zerog/ports'
+import type { BlobStore, Bus, Cache, Clock, Kv, Leases, Logger, Meter, Sql } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import type { BaseConfig } from '../config/base.ts'
+import { PORT_PROBE_MS } from '../limits.ts'
 import { tracedBus } from '../telemetry/bus.ts'
 import { detached, type Tracing } from '../telemetry/tracing.ts'
+import { within } from './deadline.ts'
 
 /**
  * embedded: one machine, nothing installed: PostgreSQL carries bus and leases, the cache is memory. cluster: replicas in many pods:
@@ -32,14 +34,19 @@ export type PortFactories = {
 /** The connections of one process. Targets with the same URL share one. */
 export type ProcessPorts = {
   readonly sql: (base: BaseConfig) => Promise<Sql>
-  readonly bus: (base: BaseConfig, tracing: Tracing) => Promise<Bus>
+  readonly bus: (base: BaseConfig, deps: { readonly tracing: Tracing; readonly meter: Meter }) => Promise<Bus>
   readonly cache: (base: BaseConfig) => Promise<Cache>
   readonly leases: (base: BaseConfig) => Promise<Leases>
   readonly kv: (folder: string, name: string) => Promise<Kv>
   readonly blobs: (folder: string, name: string) => Promise<BlobStore>
+  /** Which of the servers that this process is connected to answer now, by kind; false too where one takes too long. */
+  readonly probe: () => Promise<ReadonlyMap<ServerKind, boolean>>
   /** The last opened first. Returns what failed. */
   readonly close: () => Promise<readonly unknown[]>
 }
+
+/** Servers outside of the process; embedded ports are none. */
+export type ServerKind = 'postgres' | 'nats' | 'redis'
 
 type Closable = { readonly close: () => Promise<void> }
 
@@ -51,6 +58,7 @@ export function createProcessPorts(
   const { clock, logger } = deps
   const opened: Closable[] = []
   const present = new Map<string, Promise<unknown>>()
+  const servers: { readonly kind: ServerKind; readonly ping: () => Promise<void> }[] = []
 
   /** Opens once per key; a failure is not remembered, so that asking again tries again. */
   function once<T extends object>(key: string, open: () => Promise<T>): Promise<T> {
@@ -66,21 +74,27 @@ export function createProcessPorts(
     return opening
   }
 
+  async function watched<T extends { readonly ping: () => Promise<void> }>(kind: ServerKind, opening: Promise<T>): Promise<T> {
+    const port = await opening
+    servers.push({ kind, ping: () => port.ping() })
+    return port
+  }
+
   const sql = async (base: BaseConfig) => {
     const url = demand(base.postgresUrl, 'postgresUrl', 'a PostgreSQL server')
-    return once(`sql ${url}`, () => factories.sql({ url, logger }))
+    return once(`sql ${url}`, () => watched('postgres', factories.sql({ url, logger })))
   }
 
   return {
     sql,
-    async bus(base, tracing) {
+    async bus(base, deps) {
       const raw = await rawBus(base)
-      return tracedBus(raw, tracing)
+      return tracedBus(raw, { ...deps, clock })
     },
     async cache(base) {
       if (base.redisUrl === null && shape === 'embedded') return once('cache', () => factories.memoryCache({ clock }))
       const url = demand(base.redisUrl, 'redisUrl', 'a Redis server: replicas share what they have shown to clients')
-      return once(`cache ${url}`, () => factories.redisCache({ url, logger }))
+      return once(`cache ${url}`, () => watched('redis', factories.redisCache({ url, logger })))
     },
     async leases(base) {
       const shared = await sql(base)
@@ -94,7 +108,17 @@ export function createProcessPorts(
       const path = storeFolder(folder, name, 'blobs')
       return once(path, () => factories.blobs({ path, name, logger }))
     },
+    async probe() {
+      const answers = new Map<ServerKind, boolean>()
+      const ask = async ({ kind, ping }: (typeof servers)[number]) => {
+        const isUp = (await within(clock, PORT_PROBE_MS, ping)).kind === 'done'
+        answers.set(kind, isUp && answers.get(kind) !== false)
+      }
+      await Promise.all(servers.map(ask))
+      return answers
+    },
     async close() {
+      servers.splice(0)
       await Promise.allSettled(present.values())
       const failures: unknown[] = []
       for (const port of opened.splice(0).toReversed()) await port.close().catch((error: unknown) => failures.push(error))
@@ -105,7 +129,8 @@ export function createProcessPorts(
   async function rawBus(base: BaseConfig): Promise<Bus> {
     if (base.natsUrl !== null) {
       const url = base.natsUrl
-      return once(`bus ${url}`, () => factories.natsBus({ servers: url.split(','), replicas: base.natsReplicas, clock, logger }))
+      const options = { servers: url.split(','), replicas: base.natsReplicas, clock, logger }
+      return once(`bus ${url}`, () => watched('nats', factories.natsBus(options)))
     }
     if (shape === 'cluster') demand(null, 'natsUrl', 'a NATS server with JetStream')
     const url = demand(base.postgresUrl, 'postgresUrl', 'a PostgreSQL server for the bus')

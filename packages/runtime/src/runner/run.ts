@@ -108,6 +108,14 @@ export async function run(options: RunOptions): Promise<Running> {
     { clock, logger },
   )
   const { promise: ended, resolve: finish } = Promise.withResolvers<Ended>()
+  const serverUp = metrics.meter().gauge({
+    name: 'zerog_runtime_server_up',
+    help: '1 while a server that this process is connected to (postgres, nats, redis) answers it.',
+    labels: ['server'],
+  })
+  const beforeScrape = async () => {
+    for (const [server, isUp] of await ports.probe()) serverUp.set(isUp ? 1 : 0, { server })
+  }
   const tracings: Tracing[] = []
   let events: ProcessEvents | undefined
   let admin: AdminServer | undefined
@@ -194,7 +202,7 @@ export async function run(options: RunOptions): Promise<Running> {
   }
 
   try {
-    if (adminListen !== undefined) admin = await startAdminServer({ listen: adminListen, health, metrics })
+    if (adminListen !== undefined) admin = await startAdminServer({ listen: adminListen, health, metrics, beforeScrape })
     for (const target of targets) {
       stopping.signal.throwIfAborted()
       options.onProgress?.({ target: target.target, instance: target.instance, state: 'starting' })

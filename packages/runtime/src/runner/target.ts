@@ -13,10 +13,12 @@ import type { InProcessNetwork } from '../rpc/in-process.ts'
 import { createModuleRpc } from '../rpc/module-rpc.ts'
 import { serveReflection } from '../rpc/reflection.ts'
 import type { Metrics } from '../telemetry/meter.ts'
+import { createTraces } from '../telemetry/traces.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import { loadTlsIdentity, type TlsIdentity } from '../tls/credentials.ts'
 import { boundedHealth } from './admin-server.ts'
 import { within } from './deadline.ts'
+import { observeDisk } from './disk.ts'
 import { dataFolder, makeDataFolder, type ProcessPorts } from './ports.ts'
 
 /** One replica of a target and everything that belongs to it alone. */
@@ -62,6 +64,7 @@ export function createTarget(
   )
   serveHealth(host)
   network.add(host)
+  const traces = createTraces(tracing)
   const ready = meter.gauge({ name: 'zerog_runtime_ready', help: '1 while this target takes traffic' })
   const stopped = new AbortController()
   let identity: TlsIdentity | undefined
@@ -73,6 +76,7 @@ export function createTarget(
     const startedMs = clock.monotonicMs()
     const dataDir = dataFolder(base, target, instance)
     await makeDataFolder(dataDir)
+    observeDisk(meter, dataDir)
     if (development) await serveReflection(host)
     const hasPeers = Object.keys(base.peers).length > 0
     if (base.grpcPort !== null || hasPeers) {
@@ -110,8 +114,9 @@ export function createTarget(
       random,
       logger,
       meter,
+      traces,
       rpc,
-      bus: () => ports.bus(base, tracing),
+      bus: () => ports.bus(base, { tracing, meter }),
       sql: () => ports.sql(base),
       cache: () => ports.cache(base),
       leases: () => ports.leases(base),

@@ -19,6 +19,15 @@ export type Metrics = {
   /** Prometheus text. */
   readonly text: () => Promise<string>
   readonly contentType: string
+  /** Every instrument there is, whether it has a value yet or not, by name. */
+  readonly instruments: () => readonly InstrumentDescription[]
+}
+
+export type InstrumentDescription = {
+  readonly name: string
+  readonly kind: 'counter' | 'gauge' | 'histogram' | 'summary'
+  readonly help: string
+  readonly labels: readonly string[]
 }
 
 const NAME = /^zerog_[a-z][a-z0-9_]*$/
@@ -45,6 +54,18 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
+    instruments: () =>
+      registry
+        .getMetricsAsArray()
+        // `as`: prom-client keeps the names of labels on every instrument and leaves them out of its types.
+        .map((one) => one as typeof one & { readonly labelNames?: readonly string[] })
+        .map(({ name, help, type, labelNames = [] }) => ({
+          name,
+          kind: String(type) as InstrumentDescription['kind'], // prom-client's four kinds
+          help,
+          labels: [...labelNames],
+        }))
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     meter: (constant = {}) => ({
       counter(given): Counter {
         const make = (labelNames: string[]) =>

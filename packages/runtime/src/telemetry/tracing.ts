@@ -5,6 +5,7 @@ import {
   createContextKey,
   defaultTextMapGetter,
   defaultTextMapSetter,
+  type Link,
   type Span,
   type SpanKind,
   SpanStatusCode,
@@ -72,12 +73,17 @@ export function startScope(
     readonly parent?: Context
     readonly attributes?: Attributes
     readonly requestId?: string
+    readonly links?: readonly Link[]
   },
 ): Scope {
   const parent = options.parent ?? context.active()
   const span = tracing.tracer.startSpan(
     options.name,
-    { kind: options.kind, ...(options.attributes === undefined ? {} : { attributes: options.attributes }) },
+    {
+      kind: options.kind,
+      ...(options.attributes === undefined ? {} : { attributes: options.attributes }),
+      ...(options.links === undefined ? {} : { links: [...options.links] }),
+    },
     parent,
   )
   let inner = trace.setSpan(parent, span)
