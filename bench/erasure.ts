@@ -48,12 +48,15 @@ for (const rate of ['1/4', '1/2'] as const) {
   work[`encode + commit ${rate}`] = () => encodePayload(payload, encoded.layout, { engine: relaxed, space })
   work[`  in fresh memory ${rate}`] = () => encodePayload(payload, encoded.layout, { engine: relaxed })
   work[`  without relaxed SIMD ${rate}`] = () => encodePayload(payload, encoded.layout, { engine: strict, space })
-  const collected = (rows: typeof originals) => {
-    const collector = createCollector(options, relaxed)
+  const collected = (rows: typeof originals, memory: { readonly space?: Uint8Array } = {}) => {
+    const collector = createCollector({ ...options, ...memory }, relaxed)
     collector.add(rows)
     return collector
   }
-  work[`reconstruct, originals ${rate}`] = () => collected(originals).payload()
+  // A reader reads one bundle after the other into the same memory too.
+  work[`reconstruct, originals ${rate}`] = () => collected(originals, { space }).payload()
+  work[`  read into fresh memory ${rate}`] = () => collected(originals).payload()
+  same(collected(originals, { space }).payload())
   same(collected(originals).payload())
   same(collected(parity).payload())
   // Rows are verified as they arrive; this is what comes after.

@@ -28,20 +28,25 @@ export type Collector = {
   payload(): Uint8Array
 }
 
+export type CollectorOptions = VerifierOptions & {
+  /** Memory for k rows, whatever it holds. Rows and payload lie in it until the caller uses it again; by default it is allocated. */
+  readonly space?: Uint8Array
+}
+
 /** @throws ZerogError as `createVerifier` */
-export function createCollector(options: VerifierOptions, engine: Engine = defaultEngine()): Collector {
+export function createCollector(options: CollectorOptions, engine: Engine = defaultEngine()): Collector {
   const verifier = createVerifier(options, engine)
   const { k, n } = verifier.shape
   const present = new Uint8Array(k)
   const parity = new Map<number, Uint8Array>()
   let originals = 0
-  let data = new Uint8Array(0)
+  let data: Uint8Array = new Uint8Array(0)
   let restored = false
 
   const missingRows = (): number => k - originals - parity.size
   const has = (index: number): boolean => (index < k ? present[index] === 1 : parity.has(index - k))
   const keep = ({ index, row }: RowProof): void => {
-    if (data.length === 0) data = new Uint8Array(k * row.length)
+    if (data.length === 0) data = spaceFor(k * row.length, options)
     if (index < k) {
       data.set(row, index * row.length)
       present[index] = 1
@@ -80,4 +85,9 @@ export function createCollector(options: VerifierOptions, engine: Engine = defau
     rows,
     payload: () => readPayload(rows()),
   }
+}
+
+function spaceFor(bytes: number, { space }: CollectorOptions): Uint8Array {
+  assert(space === undefined || space.length >= bytes, 'the space holds k rows')
+  return space === undefined ? new Uint8Array(bytes) : space.subarray(0, bytes)
 }

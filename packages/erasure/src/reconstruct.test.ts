@@ -39,6 +39,25 @@ describe.each(engines)('any k rows restore the payload: %s', (_, engine) => {
     )
   })
 
+  it('in memory that another bundle left behind', () => {
+    const payload = bytesOf(5_000, 3)
+    const { layout, commitment, rlc, proof } = encodePayload(
+      payload,
+      { k: 4, n: 12, rowBytes: rowBytesFor(5_000, 4) },
+      { engine },
+    )
+    const space = new Uint8Array(2 * 4 * layout.rowBytes).fill(0xa5)
+    for (const indices of [
+      [0, 1, 2, 3],
+      [1, 5, 9, 14],
+    ]) {
+      const collector = createCollector({ shape: layout, commitment, rlc, space }, engine)
+      collector.add(indices.map(proof))
+      expect(toHex(collector.payload())).toBe(toHex(payload))
+      expect(collector.payload().buffer).toBe(space.buffer)
+    }
+  })
+
   it('also where only parity is left, and for as many rows as a committee has', () => {
     const payload = bytesOf(512 * 64 - HEADER_BYTES, 5)
     for (const rate of ['1/2', '1/4'] as const) {

@@ -19,8 +19,12 @@ export const COEFFICIENTS: usize = ROW_LOGS + PLACES * 2
 export const SUMS: usize = COEFFICIENTS + 16384 * 16
 const FACTORS: usize = SUMS + 4096 * 16
 const SCALE: usize = FACTORS + PLACES * TABLE
-const PRODUCTS: usize = SCALE + TABLE
-const WORK: usize = PRODUCTS + 32 * 1024
+/** Factors of the 16 bits of a symbol. */
+const BITS: usize = SCALE + TABLE
+/** Sums by low byte and by high byte, 256 each. */
+const BUCKETS: usize = BITS + 16 * TABLE
+const SIDE: usize = 256 * 16
+const WORK: usize = BUCKETS + 2 * SIDE
 /** A block of 64 bytes of every place that there can be. */
 const WORK_BYTES: usize = PLACES * 64
 /** Rows in and out, one after the other. */
@@ -80,30 +84,31 @@ export function restore(given: usize, wanted: usize, first: usize, used: usize, 
   }
 }
 
-/** For each of `count` <= 4096 rows at DATA, `stride` apart, the sum of its symbols times their coefficients, at SUMS. */
+/**
+ * For each of `count` <= 4096 rows at DATA, `stride` apart, the sum of its symbols times their coefficients, at SUMS. Each coefficient is added
+ * to one of 256 buckets for the low and one for the high byte of its symbol; products are taken once per row, of the sums by bit.
+ */
 export function combine(count: usize, rowBytes: usize, stride: usize): void {
-  memory.fill(SUMS, 0, count * 16)
-  for (let chunk: usize = 0; chunk < rowBytes; chunk += 64) {
-    for (let i: usize = 0; i < 32; i++) makeProducts(PRODUCTS + i * 1024, COEFFICIENTS + (chunk / 2 + i) * 16)
-    for (let row: usize = 0; row < count; row++) {
-      const at = DATA + row * stride + chunk
-      let a = load<v128>(SUMS + row * 16)
-      let b = i64x2.splat(0)
-      for (let i: usize = 0; i < 32; i += 8) {
+  for (let bit: u32 = 0; bit < 16; bit++) makeTable(BITS + bit * TABLE, load<u16>(LOG + (<usize>2 << bit)))
+  memory.fill(BUCKETS, 0, 2 * SIDE)
+  for (let row: usize = 0; row < count; row++) {
+    const from = DATA + row * stride
+    let coefficient: usize = COEFFICIENTS
+    for (let at = from; at < from + rowBytes; at += 64) {
+      for (let i: usize = 0; i < 32; i += 8, coefficient += 128) {
         const low = load<u64>(at + i)
         const high = load<u64>(at + i + 32)
-        const table = PRODUCTS + i * 1024
-        a = term(a, table, low, high, 0)
-        b = term(b, table, low, high, 1)
-        a = term(a, table, low, high, 2)
-        b = term(b, table, low, high, 3)
-        a = term(a, table, low, high, 4)
-        b = term(b, table, low, high, 5)
-        a = term(a, table, low, high, 6)
-        b = term(b, table, low, high, 7)
+        spread(coefficient, low, high, 0)
+        spread(coefficient, low, high, 1)
+        spread(coefficient, low, high, 2)
+        spread(coefficient, low, high, 3)
+        spread(coefficient, low, high, 4)
+        spread(coefficient, low, high, 5)
+        spread(coefficient, low, high, 6)
+        spread(coefficient, low, high, 7)
       }
-      store<v128>(SUMS + row * 16, v128.xor(a, b))
     }
+    store<v128>(SUMS + row * 16, v128.xor(gather(BUCKETS, BITS), gather(BUCKETS + SIDE, BITS + 8 * TABLE)))
   }
 }
 
@@ -291,32 +296,50 @@ function lookup(table: v128, index: v128): v128 {
   else return i8x16.swizzle(table, index)
 }
 
-/** Symbol `i` of eight: its four nibbles' products. */
+/** Adds the coefficient of symbol `i` of eight to its two buckets. */
 // @ts-ignore: decorator
 @inline
-function term(sum: v128, table: usize, low: u64, high: u64, i: usize): v128 {
-  const l = <usize>(low >> (8 * i)) & 255
-  const h = <usize>(high >> (8 * i)) & 255
-  const at = table + i * 1024
-  const first = v128.xor(load<v128>(at + ((l & 15) << 4)), load<v128>(at + (l & 240), 256))
-  const second = v128.xor(load<v128>(at + ((h & 15) << 4), 512), load<v128>(at + (h & 240), 768))
-  return v128.xor(sum, v128.xor(first, second))
+function spread(coefficients: usize, low: u64, high: u64, i: usize): void {
+  const value = load<v128>(coefficients + i * 16)
+  const a = BUCKETS + ((<usize>(low >> (8 * i)) & 255) << 4)
+  const b = BUCKETS + SIDE + ((<usize>(high >> (8 * i)) & 255) << 4)
+  store<v128>(a, v128.xor(load<v128>(a), value))
+  store<v128>(b, v128.xor(load<v128>(b), value))
 }
 
-/** Products of all nibbles with the eight coefficients at `from`: 4 times 16 vectors of 8 values. */
-function makeProducts(to: usize, from: usize): void {
-  for (let position: u32 = 0; position < 4; position++, to += 256) {
-    store<v128>(to, i64x2.splat(0))
-    for (let bit: u32 = 0; bit < 4; bit++) {
-      const basis = <u32>load<u16>(LOG + (<usize>2 << (4 * position + bit)))
-      const width: usize = 16 << bit
-      for (let limb: usize = 0; limb < 16; limb += 2) {
-        store<u16>(to + width + limb, times(load<u16>(from + limb), basis))
-      }
-      const added = load<v128>(to + width)
-      for (let j: usize = 16; j < width; j += 16) store<v128>(to + width + j, v128.xor(added, load<v128>(to + j)))
+/** The sum of the 256 buckets, each times its number, of which `tables` has the products of the eight bits. Leaves zeros. */
+function gather(buckets: usize, tables: usize): v128 {
+  let total = i64x2.splat(0)
+  for (let bit: usize = 8; bit > 0; bit--) {
+    // Buckets with this bit are folded onto those without it.
+    const half: usize = 16 << (bit - 1)
+    let sum = i64x2.splat(0)
+    for (let at = buckets; at < buckets + half; at += 16) {
+      const upper = load<v128>(at + half)
+      sum = v128.xor(sum, upper)
+      store<v128>(at, v128.xor(load<v128>(at), upper))
+      store<v128>(at + half, i64x2.splat(0))
     }
+    total = v128.xor(total, multiply(sum, tables + (bit - 1) * TABLE))
   }
+  store<v128>(buckets, i64x2.splat(0))
+  return total
+}
+
+/** Eight symbols, each of which lies with its low byte first, times the factor at `table`. */
+// @ts-ignore: decorator
+@inline
+function multiply(x: v128, table: usize): v128 {
+  const nibble = i8x16.splat(15)
+  const low = i8x16.narrow_i16x8_u(v128.and(x, i16x8.splat(255)), v128.and(x, i16x8.splat(255)))
+  const high = i8x16.narrow_i16x8_u(i16x8.shr_u(x, 8), i16x8.shr_u(x, 8))
+  const n0 = v128.and(low, nibble), n1 = v128.and(i16x8.shr_u(low, 4), nibble)
+  const n2 = v128.and(high, nibble), n3 = v128.and(i16x8.shr_u(high, 4), nibble)
+  const t0 = load<v128>(table), t1 = load<v128>(table, 16), t2 = load<v128>(table, 32), t3 = load<v128>(table, 48)
+  const t4 = load<v128>(table, 64), t5 = load<v128>(table, 80), t6 = load<v128>(table, 96), t7 = load<v128>(table, 112)
+  const lows = product(t0, t2, t4, t6, n0, n1, n2, n3)
+  const highs = product(t1, t3, t5, t7, n0, n1, n2, n3)
+  return i8x16.shuffle(lows, highs, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 }
 
 /** Products of all nibbles with the element of logarithm `log`: per nibble 16 low bytes, then 16 high bytes. */
