@@ -1,7 +1,7 @@
-// What router and broker add to an answer: node bench/router.ts [--rate 500] [--seconds 10] [--peer] [--folder <path>] [--profile <path>]
+// What router and broker add to an answer: node bench/router.ts [--rate 500] [--seconds 10] [--peer] [--worker] [--folder <path>] [--profile <path>]
 // A mock upstream in a process of its own answers at once. The same load goes to it directly, through a devnet with a process for each
-// target (gateway left out: router, broker, worker, PostgreSQL and chain, with keys, budgets, receipts and acknowledgements on), and, with
-// --peer, through Portkey's gateway, which authenticates nobody and meters nothing. Requests leave at planned moments whatever the answers
+// target (gateway left out: router, broker, PostgreSQL and chain, with keys, budgets, receipts and acknowledgements on; with --worker a
+// worker asks the upstream instead of the broker), and, with --peer, through Portkey's gateway, which authenticates nobody and meters nothing. Requests leave at planned moments whatever the answers
 // do; "added" is the difference to the direct call. --folder says on which disk the database lies: what a commit costs there is printed,
 // because a receipt is durable before its answer ends. --profile writes CPU profiles of all targets.
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '500' },
     seconds: { type: 'string', default: '10' },
     peer: { type: 'boolean', default: false },
+    worker: { type: 'boolean', default: false },
     folder: { type: 'string', default: tmpdir() },
     profile: { type: 'string' },
     'in-flight': { type: 'string', default: '1000' },
@@ -233,7 +234,7 @@ async function startDevnet(
   const env = {
     ...process.env,
     ...profile,
-    ZEROG_COMPUTE_WORKER_MODELS: JSON.stringify(models),
+    [values.worker ? 'ZEROG_COMPUTE_WORKER_MODELS' : 'ZEROG_COMPUTE_BROKER_UPSTREAMS']: JSON.stringify(models),
     ZEROG_COMPUTE_WORKER_WAITING_PER_ACCOUNT_MAX: '4096',
   }
   const offset = await someOffset(async (offset) => {

@@ -34,6 +34,43 @@ const modelPrice = z.strictObject({
   cachedDivisor: z.int().min(1).max(1000).default(1),
 })
 
+const upstreamEntry = z.strictObject({
+  engine: z.literal('upstream'),
+  id: modelId,
+  url: z.url({ protocol: /^https?$/ }),
+  /** Default: the id. */
+  upstreamModel: z.string().min(1).max(256).optional(),
+  /** File with the upstream's key. */
+  apiKeyFile: z.string().min(1).optional(),
+  contextTokens: z.int().min(16).max(10_000_000).default(8192),
+  chat: z.boolean().default(true),
+  completions: z.boolean().default(false),
+  embeddings: z.boolean().default(false),
+  logprobs: z.boolean().default(false),
+  stream: z.boolean().default(true),
+  slots: z.int().min(1).max(4096).default(64),
+})
+
+/** Of whoever runs engines. */
+const engineSettings = {
+  waitingMax: z.int().min(1).max(100_000).default(1024).describe('requests that may wait per model'),
+  waitingPerAccountMax: z.int().min(1).max(100_000).default(256).describe('requests of one account that may wait per model'),
+  quantumTokens: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(256)
+    .describe('tokens that an account may take per round of the fair queue'),
+  upstreamFirstByteMs: milliseconds(100, 600_000, 60_000).describe('an upstream must begin its answer within this time, ms'),
+  upstreamIdleMs: milliseconds(100, 600_000, 30_000).describe('an upstream may pause this long within an answer, ms'),
+}
+
+/** What stands in ModelRegistry of a model that this provider owns. */
+const modelTerms = z.strictObject({
+  licence: z.string().regex(/^[\x20-\x7e]{1,32}$/, 'expected an SPDX identifier of 1 to 32 characters'),
+  pricePerMillionTokensWei: wei('0'),
+})
+
 /** Target `compute-broker`: env ZEROG_COMPUTE_BROKER_<FIELD>. */
 export const computeBrokerConfig = z.strictObject({
   host: z.string().default('127.0.0.1').describe('address that the HTTP face listens on'),
@@ -66,6 +103,10 @@ export const computeBrokerConfig = z.strictObject({
     .record(z.string(), modelPrice)
     .default({})
     .describe('prices by model, JSON: {"<model>":{"inputPriceWei":"…","outputPriceWei":"…","tiers":[…],"cachedDivisor":1}}'),
+  registerModels: z
+    .record(z.string(), modelTerms)
+    .default({})
+    .describe('models that this provider enters into ModelRegistry where nobody did, JSON: {"<model>":{"licence":"MIT"}}'),
   stakeWei: wei('100000000000000000000').describe('stake at the first registration, wei; the contract wants 100 0G'),
   completionTokensDefault: z
     .int()
@@ -92,6 +133,14 @@ export const computeBrokerConfig = z.strictObject({
   leaseTtlMs: milliseconds(1000, 600_000, 10_000).describe(
     'after this time another broker takes over settlement from a dead one, ms',
   ),
+  upstreams: z
+    .array(upstreamEntry)
+    .max(64)
+    .default([])
+    .describe(
+      'models of OpenAI-compatible servers that the broker asks itself, without a worker between, JSON: [{"engine":"upstream","id":"…","url":"http://…/v1"}]',
+    ),
+  ...engineSettings,
   workerRefreshMs: milliseconds(50, 60_000, 1000).describe('how often workers are asked which models they have, ms'),
   firstTokenMs: milliseconds(100, 3_600_000, 120_000).describe('a worker must begin its answer within this time, ms'),
   tokenMs: milliseconds(100, 3_600_000, 30_000).describe('a worker may pause this long within an answer, ms'),
@@ -131,22 +180,7 @@ const modelEntry = z.discriminatedUnion('engine', [
     sequences: z.int().min(1).max(64).default(4),
     threads: z.int().min(1).max(256).default(1),
   }),
-  z.strictObject({
-    engine: z.literal('upstream'),
-    id: modelId,
-    url: z.url({ protocol: /^https?$/ }),
-    /** Default: the id. */
-    upstreamModel: z.string().min(1).max(256).optional(),
-    /** File with the upstream's key. */
-    apiKeyFile: z.string().min(1).optional(),
-    contextTokens: z.int().min(16).max(10_000_000).default(8192),
-    chat: z.boolean().default(true),
-    completions: z.boolean().default(false),
-    embeddings: z.boolean().default(false),
-    logprobs: z.boolean().default(false),
-    stream: z.boolean().default(true),
-    slots: z.int().min(1).max(4096).default(64),
-  }),
+  upstreamEntry,
 ])
 export type ModelEntry = z.output<typeof modelEntry>
 
@@ -160,16 +194,7 @@ export const computeWorkerConfig = z.strictObject({
     .describe(
       'models to run, JSON: [{"engine":"integer","root":"0x…"},{"engine":"gguf","id":"…","path":"…"},{"engine":"upstream","id":"…","url":"http://…/v1"}]; null: the model that is shipped',
     ),
-  waitingMax: z.int().min(1).max(100_000).default(1024).describe('requests that may wait per model'),
-  waitingPerAccountMax: z.int().min(1).max(100_000).default(256).describe('requests of one account that may wait per model'),
-  quantumTokens: z
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .default(256)
-    .describe('tokens that an account may take per round of the fair queue'),
-  upstreamFirstByteMs: milliseconds(100, 600_000, 60_000).describe('an upstream must begin its answer within this time, ms'),
-  upstreamIdleMs: milliseconds(100, 600_000, 30_000).describe('an upstream may pause this long within an answer, ms'),
+  ...engineSettings,
   modelFetchMs: milliseconds(1000, 86_400_000, 600_000).describe('time to fetch one model from storage, ms'),
 })
 export type ComputeWorkerConfig = z.output<typeof computeWorkerConfig>

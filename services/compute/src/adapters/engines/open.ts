@@ -5,7 +5,6 @@ import type { Engine } from '../../app/worker/engine.ts'
 import type { ModelEntry } from '../../config.ts'
 import { LIMITS } from '../../limits.ts'
 import type { ModelFile, ModelSource } from '../models/model-file.ts'
-import { upstreamEngine } from './upstream.ts'
 
 export type OpenDeps = {
   readonly clock: Clock
@@ -38,7 +37,9 @@ export async function openEngine(entry: ModelEntry, deps: OpenDeps): Promise<Eng
       const apiKey = apiKeyFile === undefined ? undefined : (await readFile(apiKeyFile, 'utf8')).trim()
       const model = { id, contextTokens, chat, completions, embeddings, logprobs }
       const options = { model, url, upstreamModel: upstreamModel ?? id, apiKey, stream, slots, ...deps.upstream }
-      return upstreamEngine(options, deps)
+      const { createHttpClient } = await import('../http/http-client.ts')
+      const { upstreamEngine } = await import('./upstream.ts')
+      return upstreamEngine(options, { ...deps, http: createHttpClient() })
     }
   }
 }

@@ -1,4 +1,5 @@
 import { ZerogError } from '@zerog/primitives'
+import type { HttpAnswer } from '../../app/http-client.ts'
 
 /** Bytes of an error answer that are read. */
 const ERROR_BYTES_MAX = 16_384
@@ -15,7 +16,7 @@ export function brokenAnswer(problem: string): ZerogError {
 }
 
 /** What the caller can do something about stays the caller's error; the rest is the provider's trouble. */
-export async function answerError(response: Response): Promise<ZerogError> {
+export async function answerError(response: HttpAnswer): Promise<ZerogError> {
   const { message, param, code } = await readError(response)
   const metadata = { ...(param === undefined ? {} : { param }), ...(code === undefined ? {} : { code }) }
   switch (response.status) {
@@ -24,7 +25,7 @@ export async function answerError(response: Response): Promise<ZerogError> {
     case 422:
       return new ZerogError('INVALID_ARGUMENT', { message: `the model refused the request: ${message}`, metadata })
     case 429: {
-      const seconds = Number(response.headers.get('retry-after'))
+      const seconds = Number(response.headers['retry-after'])
       const retryAfterMs = Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, 60_000) : 1000
       return new ZerogError('RATE_LIMITED', { message: 'the upstream of this model has too much to do', retryAfterMs })
     }
@@ -37,13 +38,9 @@ export async function answerError(response: Response): Promise<ZerogError> {
   }
 }
 
-async function readError(response: Response): Promise<{ message: string; param?: string; code?: string }> {
-  let text = ''
+async function readError(response: HttpAnswer): Promise<{ message: string; param?: string; code?: string }> {
   try {
-    for await (const bytes of response.body ?? []) {
-      text += Buffer.from(bytes).toString('utf8')
-      if (text.length > ERROR_BYTES_MAX) break
-    }
+    const text = new TextDecoder().decode(await response.whole(ERROR_BYTES_MAX))
     const { error } = JSON.parse(text) as { error?: { message?: unknown; param?: unknown; code?: unknown } | string } // checked below
     if (typeof error === 'string') return { message: error.slice(0, 300) }
     return {

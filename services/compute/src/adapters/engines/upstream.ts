@@ -1,5 +1,6 @@
 import type { Clock, Meter } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
+import type { HttpAnswer, HttpClient } from '../../app/http-client.ts'
 import type { Engine, EngineEvent, EngineModel, EngineRequest, EngineUsage } from '../../app/worker/engine.ts'
 import { eventStreamReader } from '../../core/openai/event-stream.ts'
 import { utf8Length } from '../../core/openai/request.ts'
@@ -30,8 +31,16 @@ export type UpstreamOptions = {
 }
 
 /** vLLM, SGLang, Ollama, llama.cpp or whatever speaks OpenAI's API. Nothing that it says is believed beyond what can be. */
-export function upstreamEngine(options: UpstreamOptions, deps: { readonly clock: Clock; readonly meter: Meter }): Engine {
-  const { url, apiKey } = options
+export function upstreamEngine(
+  options: UpstreamOptions,
+  deps: { readonly clock: Clock; readonly meter: Meter; readonly http: HttpClient },
+): Engine {
+  const { apiKey } = options
+  const base = options.url.replace(/\/$/, '')
+  const headers = {
+    'content-type': 'application/json',
+    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+  }
   const model: EngineModel = { ...options.model, kind: 'upstream', root: undefined, reExecutable: false, parameterCount: 0n }
   const failures = deps.meter.counter({
     name: 'zerog_compute_upstream_failures_total',
@@ -44,17 +53,15 @@ export function upstreamEngine(options: UpstreamOptions, deps: { readonly clock:
   })
   let lastFailure: string | undefined
 
-  async function post(path: string, body: object, signal: AbortSignal): Promise<Response> {
-    const headers = {
-      'content-type': 'application/json',
-      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-    }
-    const init = { method: 'POST', headers, body: JSON.stringify(body), signal, redirect: 'error' as const }
-    const response = await fetch(`${url.replace(/\/$/, '')}${path}`, init).catch((error) => {
-      throw unreachable(error)
-    })
-    if (!response.ok) throw await answerError(response)
-    return response
+  async function post(path: string, body: object, signal: AbortSignal): Promise<HttpAnswer> {
+    const bytes = encoder.encode(JSON.stringify(body))
+    const answer = await deps.http
+      .request({ method: 'POST', url: `${base}${path}`, headers, body: bytes, signal })
+      .catch((error) => {
+        throw unreachable(error)
+      })
+    if (answer.status < 200 || answer.status > 299) throw await answerError(answer)
+    return answer
   }
 
   /** One deadline at a time: for the first byte, then from piece to piece. */
@@ -87,7 +94,7 @@ export function upstreamEngine(options: UpstreamOptions, deps: { readonly clock:
       watch.expect(options.firstByteMs)
       const path = request.input.kind === 'chat' ? '/chat/completions' : '/completions'
       const response = await post(path, bodyOf(request, options), watch.signal)
-      const streamed = response.headers.get('content-type')?.includes('text/event-stream') === true
+      const streamed = response.headers['content-type']?.includes('text/event-stream') === true
       const pieces = streamed
         ? readStream(response, () => watch.expect(options.idleMs))
         : readWhole(response, () => watch.expect(options.idleMs))
@@ -142,8 +149,8 @@ export function upstreamEngine(options: UpstreamOptions, deps: { readonly clock:
     countTokens: () => undefined,
     generate,
     ...(model.embeddings ? { embed } : {}),
-    health: () => ({ ok: lastFailure === undefined, detail: lastFailure ?? `upstream ${new URL(url).host}` }),
-    close: async () => {},
+    health: () => ({ ok: lastFailure === undefined, detail: lastFailure ?? `upstream ${new URL(base).host}` }),
+    close: async () => deps.http.close(),
   }
 }
 
@@ -175,7 +182,7 @@ function sizeOf({ input, upstreamFields }: EngineRequest): { readonly promptToke
   return { promptTokensMax: promptTokensMax([...texts, ...extra]), promptBytes }
 }
 
-async function* readStream(response: Response, arrived: () => void): AsyncGenerator<UpstreamPiece> {
+async function* readStream(response: HttpAnswer, arrived: () => void): AsyncGenerator<UpstreamPiece> {
   const reader = eventStreamReader()
   let finished = false
   let total = 0
@@ -194,12 +201,12 @@ async function* readStream(response: Response, arrived: () => void): AsyncGenera
   if (!finished || !reader.finished()) throw brokenAnswer('the stream was cut')
 }
 
-async function* readWhole(response: Response, arrived: () => void): AsyncGenerator<UpstreamPiece> {
+async function* readWhole(response: HttpAnswer, arrived: () => void): AsyncGenerator<UpstreamPiece> {
   const text = await readBounded(response, arrived)
   yield read(() => readUpstreamAnswer(text))
 }
 
-async function readBounded(response: Response, arrived: () => void): Promise<string> {
+async function readBounded(response: HttpAnswer, arrived: () => void): Promise<string> {
   const parts: Uint8Array[] = []
   let total = 0
   for await (const bytes of bodyBytes(response)) {
@@ -228,9 +235,9 @@ function readEmbeddings(text: string, inputs: readonly string[]): { vectors: num
 }
 
 /** A connection that is cut within an answer. */
-async function* bodyBytes(response: Response): AsyncGenerator<Uint8Array> {
+async function* bodyBytes(response: HttpAnswer): AsyncGenerator<Uint8Array> {
   try {
-    yield* response.body ?? []
+    yield* response.body
   } catch (error) {
     throw unreachable(error)
   }
@@ -244,3 +251,4 @@ function read<T>(work: () => T): T {
     throw brokenAnswer(error instanceof Error ? error.message : 'not in the form of OpenAI')
   }
 }
+const encoder = new TextEncoder()

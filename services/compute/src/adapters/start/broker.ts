@@ -4,7 +4,10 @@ import { type Hex, ZerogError } from '@zerog/primitives'
 import type { ModuleContext, RunningModule } from '@zerog/runtime'
 import { privateKeyToAddress } from 'viem/accounts'
 import { createAccounts } from '../../app/broker/accounts.ts'
+import { createBatchTraces } from '../../app/broker/batch-traces.ts'
 import { createBroker } from '../../app/broker/broker.ts'
+import { createModelRegistration } from '../../app/broker/evidence-models.ts'
+import type { EvidenceRepository } from '../../app/broker/evidence-ports.ts'
 import { followThroughOutages } from '../../app/broker/follow.ts'
 import { createHeights } from '../../app/broker/heights.ts'
 import { createJournal } from '../../app/broker/journal.ts'
@@ -25,25 +28,39 @@ import { transactionSender } from '../chain/sender.ts'
 import { answerSigner, curveEngine, nodeHashing, recoverDigest, recoverToken } from '../curve.ts'
 import { daReceiptPublisher } from '../da/receipt-publisher.ts'
 import { registerAnswerRoutes } from '../http/broker/answer-routes.ts'
+import { registerEvidenceRoutes } from '../http/broker/evidence-routes.ts'
 import { registerProviderRoutes } from '../http/broker/provider-routes.ts'
 import { registerProxyRoutes } from '../http/broker/proxy-routes.ts'
 import { createBrokerServer } from '../http/broker/server.ts'
 import { providerKey, signerKey } from '../identity/keys.ts'
 import { sqlBrokerRepository } from '../sql/broker-repository.ts'
+import { memoryEvidenceRepository } from '../sql/evidence-memory-repository.ts'
+import { sqlEvidenceRepository } from '../sql/evidence-repository.ts'
 import { rpcWorkerConnector } from '../worker-connector.ts'
-import { priceList } from './prices.ts'
+import { startEvidence } from './evidence.ts'
+import { withOwnUpstreams } from './own-upstreams.ts'
+import { modelTerms, priceList } from './prices.ts'
 
 type Context = ModuleContext<ComputeBrokerConfig>
 type OpenRepository = (context: Context, provider: Hex) => Promise<BrokerRepository>
+type OpenEvidence = (context: Context, provider: Hex) => Promise<EvidenceRepository>
 
 const LIMIT = LIMITS.broker
 
 export function startBroker(context: Context): Promise<RunningModule> {
-  return startBrokerWith(context, async ({ sql }, provider) => sqlBrokerRepository(await sql(), provider))
+  return startBrokerWith(
+    context,
+    async ({ sql }, provider) => sqlBrokerRepository(await sql(), provider),
+    async ({ sql }, provider) => sqlEvidenceRepository(await sql(), provider),
+  )
 }
 
-/** Puts the broker together; with another repository for tests. */
-export async function startBrokerWith(context: Context, openRepository: OpenRepository): Promise<RunningModule> {
+/** Puts the broker together; with other repositories for tests. */
+export async function startBrokerWith(
+  context: Context,
+  openRepository: OpenRepository,
+  openEvidence: OpenEvidence = async () => memoryEvidenceRepository(),
+): Promise<RunningModule> {
   const { config, clock, logger, random, network, instance } = context
   const key = providerKey({ configured: config.providerKey, development: network.development, instance })
   const provider = privateKeyToAddress(key).toLowerCase() as Hex // viem gives 0x and 40 digits
@@ -67,9 +84,10 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
     },
   )
   const sells = new Set(config.sells)
+  const models = await withOwnUpstreams(context, rpcWorkerConnector(context.rpc))
   const workers = createWorkers(
     { timeoutMs: LIMIT.workerTimeoutMs, accepts: ({ engine }) => sells.has(engine) },
-    { connector: rpcWorkerConnector(context.rpc), clock, logger },
+    { connector: models.connector, clock, logger },
   )
   const metrics = brokerMetrics(context.meter, {
     running: () => broker.running(),
@@ -79,6 +97,8 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
   })
   const journal = createJournal({ batchMax: LIMIT.journalBatchMax, waitingMax: LIMIT.journalWaitingMax }, { repository })
   const priceOf = priceList(config)
+  const receiptMaker = createReceiptMaker({ provider, domain, acknowledgeMs: config.acknowledgeMs }, { signer, random, clock })
+  const batchTraces = createBatchTraces(context.traces)
   const broker = createBroker(
     {
       ...LIMIT,
@@ -98,7 +118,11 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
       hashing: nodeHashing,
       recoverToken,
       recoverDigest,
-      makeReceipt: createReceiptMaker({ provider, domain, acknowledgeMs: config.acknowledgeMs }, { signer, random, clock }),
+      makeReceipt(of) {
+        const record = receiptMaker(of)
+        batchTraces.remember(record.id)
+        return record
+      },
       priceOf,
       metrics,
       clock,
@@ -107,9 +131,12 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
     },
   )
 
-  const app = createBrokerServer({ bodyBytesMax: LIMIT.bodyBytesMax }, { random })
+  const publishes = config.publish === 'da' || (config.publish === 'auto' && context.rpc.instances('da-disperser') > 0)
+  const evidence = startEvidence(context, { at, publishes, repository: await openEvidence(context, provider), books: repository })
+  const app = createBrokerServer({ bodyBytesMax: LIMIT.bodyBytesMax }, { random, traces: context.traces })
   registerProxyRoutes(app, { broker, metrics, clock, logger })
   registerAnswerRoutes(app, { signer: signer.address, chainId, receiptAnchor: at.receiptAnchor }, { broker, repository })
+  registerEvidenceRoutes(app, { broker, desk: evidence.desk })
   registerProviderRoutes(app, { signer: signer.address, provider, chainId }, { broker, sha256: nodeHashing.sha256 })
   const listening = await app.listen({ host: config.host, port: config.port }).catch((error) => {
     throw listenFailed(error, config)
@@ -144,7 +171,18 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
       logger,
     },
   )
-  const publishes = config.publish === 'da' || (config.publish === 'auto' && context.rpc.instances('da-disperser') > 0)
+  const models = createModelRegistration(
+    { terms: modelTerms(config), checkMs: LIMIT.registrationCheckMs },
+    {
+      models: () => workers.models(),
+      ownerOf: (root) => chain.modelOwner(root),
+      encode: (model) => requests.registerModel(model),
+      sender,
+      caughtUp: () => heights.caughtUp(),
+      clock,
+      logger,
+    },
+  )
   const settlement = createSettlement(
     {
       chainId,
@@ -164,6 +202,7 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
       encode: requests,
       caughtUp: () => heights.caughtUp(),
       onSettled: (user) => accounts.changed(user),
+      traces: batchTraces,
       metrics,
       clock,
       logger,
@@ -186,11 +225,12 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
   ).catch((error) => {
     if (!signal.aborted) context.fatal(error)
   })
+  const leases = await context.leases()
   let leads = false
   const lead = { name: `compute-broker-settlement-${provider}`, intervalMs: config.settleIntervalMs }
   const leased = {
     ...loopDeps,
-    leases: await context.leases(),
+    leases,
     holder: `${context.target}-${instance}-${random.uuid()}`,
     ttlMs: config.leaseTtlMs,
     onLead: (now: boolean) => {
@@ -217,11 +257,22 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
         ...lead,
         async run(token, inner) {
           await registration.round()
-          while (!inner.aborted && (await settlement.round(token, inner)))
+          do {
+            await models.round()
+            if (!(await settlement.round(token, inner))) break
             await clock.sleep(config.settleIntervalMs, inner).catch(() => {})
+          } while (!inner.aborted)
         },
       },
       leased,
+    ),
+    runLeased(
+      {
+        name: `compute-broker-evidence-${provider}`,
+        intervalMs: config.settleIntervalMs,
+        run: (_token, inner) => evidence.run(inner),
+      },
+      { ...loopDeps, leases, holder: leased.holder, ttlMs: config.leaseTtlMs },
     ),
   ]
 
@@ -259,6 +310,7 @@ export async function startBrokerWith(context: Context, openRepository: OpenRepo
       await app.close()
       await broker.idle()
       await Promise.allSettled([following, ...loops])
+      await models.close()
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { ModelTerms } from '../../app/broker/evidence-models.ts'
 import type { ComputeBrokerConfig } from '../../config.ts'
 import type { Price } from '../../core/broker/price.ts'
 
@@ -22,4 +23,12 @@ export function priceList(
 
 function byBound(a: { readonly inputTokensMax: number }, b: { readonly inputTokensMax: number }): number {
   return a.inputTokensMax - b.inputTokensMax
+}
+
+/** What stands in the registry of models that this provider owns, by model. */
+export function modelTerms({ registerModels }: Pick<ComputeBrokerConfig, 'registerModels'>): ReadonlyMap<string, ModelTerms> {
+  const terms = Object.entries(registerModels).map(([model, { licence, pricePerMillionTokensWei }]) => {
+    return [model, { licence, pricePerMillionTokensWei: BigInt(pricePerMillionTokensWei) }] as const
+  })
+  return new Map(terms)
 }

@@ -20,11 +20,12 @@ import { LIMITS } from '../../limits.ts'
 import { routerChain } from '../chain/router-chain.ts'
 import { transactionSender } from '../chain/sender.ts'
 import { nodeHashing } from '../curve.ts'
-import { createProviderHttp } from '../http/provider-http.ts'
+import { createHttpClient } from '../http/http-client.ts'
 import { keyRecord, registerAdmin } from '../http/router/admin-routes.ts'
 import { registerGenerations } from '../http/router/generation-routes.ts'
 import { registerReads } from '../http/router/read-routes.ts'
 import { createRouterServer } from '../http/router/server.ts'
+import { tracedHttp } from '../http/traced-http.ts'
 import { routerSigner } from '../router-signer.ts'
 import { sqlRouterRepository } from '../sql/router-repository.ts'
 
@@ -52,7 +53,7 @@ export async function startRouterWith(
   await ensureDevelopmentKey(context, repository)
 
   const chain = await openChain(context, { privateKey, address: signer.address })
-  const http = createProviderHttp()
+  const http = tracedHttp(createHttpClient(), context.traces)
   const metrics = createRouterMetrics(meter)
   const acceptUrl = (url: string) => network.development || config.privateProviders || !isPrivateUrl(url)
   const directory = createDirectory({ chain, http, clock, logger, acceptUrl })
@@ -81,7 +82,7 @@ export async function startRouterWith(
   const router = createRouter({ keys, directory, attempts, books, clock, random, logger, metrics, sha256 })
   const idempotency = createIdempotency({ holder }, { repository, clock, logger, metrics })
 
-  const app = createRouterServer({ bodyBytesMax: config.bodyBytesMax }, { random })
+  const app = createRouterServer({ bodyBytesMax: config.bodyBytesMax }, { random, traces: context.traces })
   registerGenerations(app, { router, keys, idempotency, metrics, clock, logger })
   registerReads(app, { directory, keys, repository, nowMs: () => clock.nowMs() })
   registerAdmin(app, { token: config.adminToken }, { repository, keys, clock, random })

@@ -2,10 +2,10 @@ import type { Clock } from '@zerog/ports'
 import type { Hex } from '@zerog/primitives'
 import { OpenAiError } from '../../core/openai/errors.ts'
 import { isObject } from '../../core/openai/fields.ts'
+import { type HttpAnswer, type HttpClient, ServerUnreachable } from '../http-client.ts'
 import type { Directory, Provider } from './directory.ts'
 import { readText } from './directory.ts'
 import type { RouterMetrics } from './metrics.ts'
-import { type ProviderAnswer, type ProviderHttp, ProviderUnreachable } from './ports.ts'
 import type { Sessions } from './sessions.ts'
 
 export type Asked = {
@@ -36,13 +36,13 @@ const ERROR_BYTES_MAX = 64 * 1024
 
 export type Attempts = {
   /** The head of a 200 answer. Throws ProviderFailed, or OpenAiError where the request itself was refused. */
-  ask(provider: Provider, asked: Asked): Promise<ProviderAnswer & { readonly answerId: string }>
+  ask(provider: Provider, asked: Asked): Promise<HttpAnswer & { readonly answerId: string }>
 }
 
 export function createAttempts(
   options: { readonly headMs: number },
   deps: {
-    readonly http: ProviderHttp
+    readonly http: HttpClient
     readonly sessions: Sessions
     readonly directory: Directory
     readonly clock: Clock
@@ -53,7 +53,7 @@ export function createAttempts(
 ): Attempts {
   const { http, sessions, directory, clock, metrics } = deps
 
-  function send(provider: Provider, asked: Asked, authorization: string): Promise<ProviderAnswer> {
+  function send(provider: Provider, asked: Asked, authorization: string): Promise<HttpAnswer> {
     return http.request({
       method: 'POST',
       url: `${provider.url}/v1/proxy/${asked.path}`,
@@ -90,7 +90,7 @@ export function createAttempts(
   return {
     async ask(provider, asked) {
       let startMs = 0
-      let answer: ProviderAnswer
+      let answer: HttpAnswer
       try {
         const authorization = await sessions.header(provider.service.provider)
         // A token is signed once in hours; that is not the provider's time.
@@ -98,7 +98,7 @@ export function createAttempts(
         answer = await send(provider, asked, authorization)
       } catch (error) {
         if (asked.signal.aborted) throw error
-        throw failure(provider, error, error instanceof ProviderUnreachable && error.refused)
+        throw failure(provider, error, error instanceof ServerUnreachable && error.refused)
       }
       if (answer.status === 200) {
         const answerId = answer.headers['zg-res-key']
@@ -140,8 +140,8 @@ function hidden({ status, fields }: OpenAiError): OpenAiError {
 }
 
 /** OpenAI's error form, or 0G's `{"error": "text"}`. */
-async function readRefusal(answer: ProviderAnswer): Promise<OpenAiError> {
-  const text = await readText(answer.body, ERROR_BYTES_MAX)
+async function readRefusal(answer: HttpAnswer): Promise<OpenAiError> {
+  const text = await readText(answer, ERROR_BYTES_MAX)
   const retry = Number(answer.headers['retry-after'])
   const retryAfterMs = Number.isFinite(retry) && retry > 0 ? { retryAfterMs: Math.min(retry * 1000, 60_000) } : {}
   const status = statusOf(answer.status)

@@ -1,7 +1,7 @@
 import { fromHex, type Hex, isHex, ZerogError } from '@zerog/primitives'
 import { isObject } from '../../core/openai/fields.ts'
+import type { HttpAnswer, HttpClient } from '../http-client.ts'
 import { type Provider, readText } from './directory.ts'
-import type { ProviderAnswer, ProviderHttp } from './ports.ts'
 import type { Sessions } from './sessions.ts'
 
 export type AckState = 'pending' | 'billable' | 'void' | 'settled' | 'unknown'
@@ -21,12 +21,12 @@ export type BrokerApi = {
 const CALL_MS = 10_000
 const ANSWER_BYTES_MAX = 256 * 1024
 
-export function createBrokerApi(deps: { readonly http: ProviderHttp; readonly sessions: Sessions }): BrokerApi {
+export function createBrokerApi(deps: { readonly http: HttpClient; readonly sessions: Sessions }): BrokerApi {
   async function call(
     provider: Provider,
     of: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: object; readonly signal: AbortSignal },
   ): Promise<{ readonly status: number; readonly json: unknown }> {
-    const answer: ProviderAnswer = await deps.http.request({
+    const answer: HttpAnswer = await deps.http.request({
       method: of.method,
       url: `${provider.url}${of.path}`,
       headers: {
@@ -38,7 +38,7 @@ export function createBrokerApi(deps: { readonly http: ProviderHttp; readonly se
       signal: AbortSignal.any([of.signal, AbortSignal.timeout(CALL_MS)]),
       headMs: CALL_MS,
     })
-    const text = await readText(answer.body, ANSWER_BYTES_MAX)
+    const text = await readText(answer, ANSWER_BYTES_MAX)
     if (answer.status === 401) deps.sessions.forget(provider.service.provider)
     try {
       return { status: answer.status, json: JSON.parse(text) }

@@ -4,7 +4,8 @@ import type { Price } from '../../core/broker/price.ts'
 import type { Offer } from '../../core/router/choose.ts'
 import { failed, type Health, isUsable, succeeded, UNKNOWN_HEALTH } from '../../core/router/health.ts'
 import { readOffer, readPricing } from '../../core/router/service-info.ts'
-import type { ProviderHttp, ProviderService, RouterChain } from './ports.ts'
+import type { HttpAnswer, HttpClient } from '../http-client.ts'
+import type { ProviderService, RouterChain } from './ports.ts'
 
 export type Provider = {
   readonly service: ProviderService
@@ -40,7 +41,7 @@ const MODELS_BYTES_MAX = 1024 * 1024
 /** Providers out of the contract on chain, each probed for what it runs and whether it is there. */
 export function createDirectory(deps: {
   readonly chain: RouterChain
-  readonly http: ProviderHttp
+  readonly http: HttpClient
   readonly clock: Clock
   readonly logger: Logger
   /** For offers on loopback addresses only in development. */
@@ -60,7 +61,7 @@ export function createDirectory(deps: {
         signal,
         headMs: PROBE_MS,
       })
-      const text = await readText(answer.body, MODELS_BYTES_MAX)
+      const text = await readText(answer, MODELS_BYTES_MAX)
       if (answer.status >= 500) throw new Error(`status ${answer.status}`)
       const models = answer.status === 200 ? readModels(text, entry.chainPrice) : undefined
       if (models !== undefined) entry.models = models
@@ -139,14 +140,6 @@ function readModels(text: string, chainPrice: Price): readonly ModelInfo[] | und
   }
 }
 
-export async function readText(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  let total = 0
-  for await (const bytes of body) {
-    total += bytes.length
-    if (total > bytesMax) throw new RangeError(`an answer of more than ${bytesMax} bytes`)
-    text += decoder.decode(bytes, { stream: true })
-  }
-  return text + decoder.decode()
+export async function readText(answer: Pick<HttpAnswer, 'whole'>, bytesMax: number): Promise<string> {
+  return new TextDecoder().decode(await answer.whole(bytesMax))
 }

@@ -135,38 +135,6 @@ export type RouterSigner = {
   recover(digest: Hex, signature: Hex): Hex | undefined
 }
 
-export type ProviderAnswer = {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | undefined>>
-  /** Bytes as they come. Throws where the connection breaks. Leaving the loop ends the request. */
-  readonly body: AsyncIterable<Uint8Array>
-}
-
-/** HTTP to brokers over connections that are kept. Throws ProviderUnreachable for what never became an answer. */
-export type ProviderHttp = {
-  request(of: {
-    readonly method: 'GET' | 'POST'
-    readonly url: string
-    readonly headers: Readonly<Record<string, string>>
-    readonly body?: Uint8Array
-    readonly signal: AbortSignal
-    /** Until the head of the answer. */
-    readonly headMs: number
-  }): Promise<ProviderAnswer>
-  close(): void
-}
-
-/** No answer came: `sent` false means that the provider cannot have seen the request. */
-export class ProviderUnreachable extends Error {
-  override readonly name = 'ProviderUnreachable'
-  readonly refused: boolean
-
-  constructor(message: string, options: { readonly refused: boolean; readonly cause?: unknown }) {
-    super(message, { cause: options.cause })
-    this.refused = options.refused
-  }
-}
-
 /** Where an answer of the router goes. */
 export type RouterSink = {
   /** Aborts when the client went away. */

@@ -5,13 +5,14 @@ import { feeMax } from '../../core/broker/price.ts'
 import { modelNotFound, OpenAiError } from '../../core/openai/errors.ts'
 import type { Routing } from '../../core/openai/request.ts'
 import { chooseOffers, type Offer } from '../../core/router/choose.ts'
+import type { HttpAnswer } from '../http-client.ts'
 import type { Asked, Attempts } from './attempt.ts'
 import { ProviderFailed } from './attempt.ts'
 import type { AnswerFacts, Books } from './books.ts'
 import type { Directory, Provider } from './directory.ts'
 import type { Hold, Keys, LiveKey } from './keys.ts'
 import type { RouterMetrics } from './metrics.ts'
-import type { JournalEntries, ProviderAnswer, RouterSink, StoredAnswer } from './ports.ts'
+import type { JournalEntries, RouterSink, StoredAnswer } from './ports.ts'
 
 /** What a request needs, whatever its route. */
 export type Work = {
@@ -124,7 +125,7 @@ export function createRouter(deps: {
 
   async function whole(answer: Headed, facts: AnswerFacts, job: Job): Promise<void> {
     const { hold, sink, memory } = job
-    const body = await readBody(answer).catch((error) => {
+    const body = await answer.whole(ANSWER_BYTES_MAX).catch((error) => {
       if (job.asked.signal.aborted) throw error
       directory.failed(facts.provider, { refused: false })
       throw new ProviderFailed(brokenOff(), error)
@@ -220,7 +221,7 @@ export function createRouter(deps: {
     metrics.tokens(spend.promptTokens, spend.completionTokens)
   }
 
-  async function receiptOf(answer: ProviderAnswer, facts: AnswerFacts): Promise<Uint8Array> {
+  async function receiptOf(answer: HttpAnswer, facts: AnswerFacts): Promise<Uint8Array> {
     const header = answer.headers['x-zerog-receipt']
     if (header !== undefined) return new Uint8Array(Buffer.from(header, 'base64'))
     return books.fetch(facts).catch((error) => {
@@ -246,7 +247,7 @@ export function createRouter(deps: {
   }
 }
 
-type Headed = ProviderAnswer & { readonly answerId: string }
+type Headed = HttpAnswer & { readonly answerId: string }
 
 /** The bytes of a stream, up to the limit. */
 function createKept(memory: Memory, headers: Readonly<Record<string, string>>) {
@@ -278,17 +279,6 @@ function answerHeaders(answer: Headed, { service }: Provider): Record<string, st
     'x-zerog-receipt-id': answer.answerId,
     'x-zerog-provider': service.provider,
   }
-}
-
-async function readBody({ body }: ProviderAnswer): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let total = 0
-  for await (const bytes of body) {
-    total += bytes.length
-    if (total > ANSWER_BYTES_MAX) throw new RangeError(`an answer of more than ${ANSWER_BYTES_MAX} bytes`)
-    parts.push(bytes)
-  }
-  return parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts, total)
 }
 
 function contextOf({ models }: Provider, model: string): number {
