@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
 import { systemClock } from '@zerog/adapters'
 import type { Hex } from '@zerog/primitives'
-import { silentLogger } from '@zerog/runtime'
+import { createTraces, silentLogger } from '@zerog/runtime'
 import { testWorld } from '@zerog/runtime/testing'
 import fc from 'fast-check'
 import { memoryBrokerRepository } from '../src/adapters/sql/broker-memory-repository.ts'
+import { createBatchTraces } from '../src/app/broker/batch-traces.ts'
 import { brokerMetrics } from '../src/app/broker/metrics.ts'
 import type { BrokerRepository } from '../src/app/broker/repository.ts'
 import { createSettlement, type Settlement } from '../src/app/broker/settlement.ts'
@@ -12,7 +13,8 @@ import { address, PROVIDER, receiptRecord, word } from './support/receipts.ts'
 import { crashing, modelRequests, servingModel } from './support/serving-model.ts'
 
 const USERS = [address(0xa1), address(0xa2), address(0xa3)] as const
-const meter = testWorld().metrics.meter({ target: 'test', replica: '0' })
+const world = testWorld()
+const meter = world.metrics.meter({ target: 'test', replica: '0' })
 const metrics = brokerMetrics(meter, { running: () => 0, reservedWei: () => 0n, workers: () => 0, height: () => 0n })
 
 /** Books of a provider on the model of the contracts. Money is owed by receipts; every run of the broker may die at any call. */
@@ -52,6 +54,7 @@ function books() {
         encode: modelRequests,
         caughtUp: async () => {},
         onSettled: () => {},
+        traces: createBatchTraces(createTraces(world.tracing)),
         metrics,
         clock,
         logger: silentLogger,

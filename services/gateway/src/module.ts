@@ -31,7 +31,7 @@ export const gatewayModule = defineModule({
       : unstampedHeights()
     const instances = createChainInstances({ rpc: context.rpc, clock, logger, signal: context.signal })
     const admit = createAdmission({ cache, logger, perSecondMax: config.rateLimitPerSecond })
-    const app = createHttpServer(config, { uuid: () => context.random.uuid(), admit })
+    const app = createHttpServer(config, { uuid: () => context.random.uuid(), admit, meter, traces: context.traces })
     const storage = storageFaces(app, context)
     const da = context.rpc.instances('da-disperser') === 0 ? undefined : registerDa(app, context)
     registerJsonRpc(app, config, {
@@ -40,7 +40,8 @@ export const gatewayModule = defineModule({
       meter,
       ...(storage === undefined ? {} : { storage: { jsonRpc: storage.jsonRpc, publicUrl: config.publicUrl } }),
     })
-    if (config.computeRouterUrl !== '') await registerOpenAi(app, { routerUrl: config.computeRouterUrl })
+    if (config.computeRouterUrl !== '')
+      await registerOpenAi(app, { routerUrl: config.computeRouterUrl }, { traces: context.traces })
     let faces: Readonly<Record<string, string>> = {}
     const status = () =>
       gatewayStatus({

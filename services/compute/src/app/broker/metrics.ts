@@ -12,6 +12,8 @@ export type BrokerMetrics = {
   readonly settledWei: Counter
   readonly chainRefusals: Counter
   readonly openBatchAge: Gauge
+  readonly unsettledWei: Gauge
+  readonly unsettledAge: Gauge
 }
 
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120]
@@ -62,6 +64,14 @@ export function brokerMetrics(
     openBatchAge: meter.gauge({
       name: 'zerog_compute_broker_open_batch_seconds',
       help: 'Age of the batch that is being settled; 0 for none.',
+    }),
+    unsettledWei: meter.gauge({
+      name: 'zerog_compute_broker_unsettled_wei',
+      help: 'Billable fees that are in no batch yet, when settlement last looked.',
+    }),
+    unsettledAge: meter.gauge({
+      name: 'zerog_compute_broker_unsettled_oldest_seconds',
+      help: 'Age of the oldest receipt that is billable and in no batch, when settlement last looked.',
     }),
   }
 }

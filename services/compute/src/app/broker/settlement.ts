@@ -11,6 +11,7 @@ import {
   SETTLEMENT_STATUS_NAMES,
 } from '../../core/billing/outcome.ts'
 import { type Claimant, planBatch } from '../../core/billing/plan-batch.ts'
+import type { BatchTraces } from './batch-traces.ts'
 import type { BrokerMetrics } from './metrics.ts'
 import type { ProviderAccount, ProviderEvent } from './ports.ts'
 import type { Batch, BatchStep, BrokerRepository, SentTransaction } from './repository.ts'
@@ -57,6 +58,7 @@ export type SettlementDeps = {
   /** Everything that was final when it is called has been applied. */
   readonly caughtUp: () => Promise<void>
   readonly onSettled: (user: Hex) => void
+  readonly traces: BatchTraces
   readonly metrics: BrokerMetrics
   readonly clock: Clock
   readonly logger: Logger
@@ -89,6 +91,10 @@ export function createSettlement(options: SettlementOptions, deps: SettlementDep
       token,
     )
     metrics.batches.add(1, { step: 'built' })
+    deps.traces.built(
+      created.batchId,
+      users.flatMap(({ receiptIds }) => receiptIds),
+    )
     logger.info('batch_built', { batchId: String(created.batchId), users: users.length, sumWei: String(tree.sum) })
     return true
   }
@@ -97,6 +103,8 @@ export function createSettlement(options: SettlementOptions, deps: SettlementDep
     const nowMs = clock.nowMs()
     for (const [user, untilMs] of notBefore) if (untilMs <= nowMs) notBefore.delete(user)
     const candidates = await repository.billableUsers(4 * options.usersMax)
+    metrics.unsettledWei.set(Number(candidates.reduce((sum, { amount }) => sum + amount, 0n)))
+    metrics.unsettledAge.set(candidates.reduce((oldest, { oldestMs }) => Math.max(oldest, nowMs - oldestMs), 0) / 1000)
     const due = candidates.filter(({ user, oldestMs, amount }) => {
       if ((notBefore.get(user) ?? 0) > nowMs) return false
       return oldestMs + options.settleAfterMs <= nowMs || amount >= options.settleAmountWei
@@ -230,8 +238,10 @@ export function createSettlement(options: SettlementOptions, deps: SettlementDep
       const batch = await repository.openBatch()
       metrics.openBatchAge.set(batch === undefined ? 0 : (clock.nowMs() - batch.createdAtMs) / 1000)
       if (batch === undefined) return plan(token)
-      if (batch.state === 'built') await publishAndAnchor(batch, token, signal)
-      else await settle(batch, token)
+      const step = batch.state === 'built' ? 'publish and anchor' : 'settle'
+      await deps.traces.run(batch.batchId, `settlement: ${step}`, () =>
+        batch.state === 'built' ? publishAndAnchor(batch, token, signal) : settle(batch, token),
+      )
       return true
     },
 

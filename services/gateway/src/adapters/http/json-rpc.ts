@@ -22,7 +22,7 @@ export function registerJsonRpc(
 ): void {
   const duration = deps.meter.histogram({
     name: 'zerog_gateway_json_rpc_duration_seconds',
-    help: 'Time until the answer of a JSON-RPC body is complete.',
+    help: 'Time until the answer of a JSON-RPC body is complete, by outcome: ok, refused (the request is at fault), failed (we are).',
     labels: ['outcome'],
     buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
   })
@@ -44,8 +44,8 @@ export function registerJsonRpc(
       const answer = await deps.forward(body, { envelope, signal, timeoutMs: config.requestTimeoutMs })
       return await sendAnswer(reply, answer)
     } catch (error) {
-      outcome = 'refused'
       const cause = timedOut(error) ? tooSlow(config.requestTimeoutMs) : error
+      outcome = cause instanceof ZerogError && !OUR_FAULT.has(cause.status) ? 'refused' : 'failed'
       if (!(cause instanceof ZerogError) || cause.status === 'INTERNAL') {
         deps.logger.error('json_rpc_failed', { requestId: request.id, problem: String(error) })
       }
@@ -58,6 +58,9 @@ export function registerJsonRpc(
 
   for (const url of ['/', '/rpc']) app.post(url, { bodyLimit: config.rpcBodyBytesMax, errorHandler: jsonRpcRefusal }, handle)
 }
+
+/** Of these no other request would have helped the client. */
+const OUR_FAULT: ReadonlySet<string> = new Set(['INTERNAL', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'DATA_LOSS'])
 
 /** What is refused before the handler runs (size, rate, a stop) in the form that JSON-RPC clients read. */
 function jsonRpcRefusal(error: unknown, request: FastifyRequest, reply: FastifyReply): void {

@@ -1,5 +1,6 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { Traces } from '@zerog/ports'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** Connections to the router that are kept. */
@@ -22,7 +23,11 @@ const HOP_BY_HOP = new Set([
 ])
 
 /** The OpenAI-compatible face: /v1/* goes to the compute router as it came, and its bytes come back as they come. */
-export async function registerOpenAi(app: FastifyInstance, options: { readonly routerUrl: string }): Promise<void> {
+export async function registerOpenAi(
+  app: FastifyInstance,
+  options: { readonly routerUrl: string },
+  deps: { readonly traces: Traces },
+): Promise<void> {
   const base = new URL(options.routerUrl)
   const secure = base.protocol === 'https:'
   const agentOptions = { keepAlive: true, maxSockets: SOCKETS_MAX, timeout: IDLE_MS }
@@ -35,7 +40,12 @@ export async function registerOpenAi(app: FastifyInstance, options: { readonly r
       const outgoing = (secure ? httpsRequest : httpRequest)(target, {
         method: request.method,
         agent,
-        headers: { ...passed(request.headers), 'x-request-id': request.id, 'x-forwarded-for': request.ip },
+        headers: {
+          ...passed(request.headers),
+          ...deps.traces.headers(),
+          'x-request-id': request.id,
+          'x-forwarded-for': request.ip,
+        },
       })
       outgoing.once('response', resolve)
       outgoing.once('error', reject)

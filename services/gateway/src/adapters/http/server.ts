@@ -1,14 +1,22 @@
+import type { Meter, Traces } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
+import { traceHttp } from '@zerog/runtime'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { GatewayConfig } from '../../config.ts'
 import { registerCors } from './cors.ts'
 import { sendProblem } from './problem.ts'
 import { requestIdOf } from './request-id.ts'
+import { measureRequests } from './request-metrics.ts'
 
 /** The HTTP server with everything that holds for every face: request ids, CORS, limits, problem documents. No routes yet. */
 export function createHttpServer(
   config: GatewayConfig,
-  deps: { readonly uuid: () => string; readonly admit: (address: string) => Promise<void> },
+  deps: {
+    readonly uuid: () => string
+    readonly admit: (address: string) => Promise<void>
+    readonly meter: Meter
+    readonly traces: Traces
+  },
 ): FastifyInstance {
   const app = fastify({
     bodyLimit: config.rpcBodyBytesMax,
@@ -24,6 +32,8 @@ export function createHttpServer(
     routerOptions: { maxParamLength: 1_024 },
   })
   app.server.maxConnections = config.connectionsMax
+  traceHttp(app, deps.traces)
+  measureRequests(app, deps.meter)
   // Clients send JSON-RPC under any content type (curl -d says form); every body arrives as bytes.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))

@@ -1,4 +1,5 @@
-import type { Random } from '@zerog/ports'
+import type { Random, Traces } from '@zerog/ports'
+import { traceHttp } from '@zerog/runtime'
 import fastify, { type FastifyInstance } from 'fastify'
 import { zeroGError } from './errors.ts'
 
@@ -11,7 +12,7 @@ export const CORS_HEADERS = {
 /** The HTTP face of a broker without its routes. Bodies arrive as bytes, whatever their type: receipts are about the exact bytes. */
 export function createBrokerServer(
   options: { readonly bodyBytesMax: number },
-  deps: { readonly random: Random },
+  deps: { readonly random: Random; readonly traces: Traces },
 ): FastifyInstance {
   const app = fastify({
     bodyLimit: options.bodyBytesMax,
@@ -23,6 +24,7 @@ export function createBrokerServer(
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  traceHttp(app, deps.traces)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...CORS_HEADERS, 'x-request-id': request.id })
     if (request.method !== 'OPTIONS') return

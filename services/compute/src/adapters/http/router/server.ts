@@ -1,4 +1,5 @@
-import type { Random } from '@zerog/ports'
+import type { Random, Traces } from '@zerog/ports'
+import { traceHttp } from '@zerog/runtime'
 import fastify, { type FastifyInstance } from 'fastify'
 import { OpenAiError } from '../../../core/openai/errors.ts'
 import { toOpenAiError } from './errors.ts'
@@ -12,7 +13,7 @@ export const ROUTER_CORS = {
 /** The HTTP face without its routes. Bodies arrive as bytes: they go on exactly as they came. */
 export function createRouterServer(
   options: { readonly bodyBytesMax: number },
-  deps: { readonly random: Random },
+  deps: { readonly random: Random; readonly traces: Traces },
 ): FastifyInstance {
   const app = fastify({
     bodyLimit: options.bodyBytesMax,
@@ -25,6 +26,7 @@ export function createRouterServer(
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  traceHttp(app, deps.traces)
   let closing = false
   app.addHook('preClose', async () => {
     closing = true
