@@ -40,7 +40,10 @@ const TABLE: Readonly<Record<string, Row>> = {
   '/zerog.chain.v1.ChainService/Call': { servedBy: CHAIN, allow: FOLLOWERS },
   '/zerog.chain.v1.ChainService/SubmitTransaction': { servedBy: CHAIN, allow: [...FOLLOWERS, 'chain-rpc'] },
   '/zerog.chain.v1.ChainService/WatchLogs': { servedBy: CHAIN, allow: FOLLOWERS },
-  '/zerog.chain.v1.JsonRpcService/Execute': { servedBy: CHAIN, allow: ['gateway', 'da-disperser', 'developer'] },
+  '/zerog.chain.v1.JsonRpcService/Execute': {
+    servedBy: CHAIN,
+    allow: ['gateway', 'da-disperser', 'compute-broker', 'developer'],
+  },
   '/zerog.chain.v1.JsonRpcService/Connect': { servedBy: CHAIN, allow: ['gateway', 'developer'] },
   '/zerog.chain.v1.ReplicationService/WatchBlocks': { servedBy: ['chain-validator'], allow: ['chain-rpc', 'developer'] },
   '/zerog.chain.v1.ReplicationService/ExecutePending': { servedBy: ['chain-validator'], allow: ['chain-rpc', 'developer'] },

@@ -14,8 +14,8 @@ export const CHAIN_CALLERS = [
   'developer',
 ] as const
 
-/** Targets that ask in Ethereum's JSON-RPC: the public door, and accounts that pay for transactions of their own. */
-export const JSON_RPC_CALLERS = ['gateway', 'da-disperser', 'developer'] as const
+/** Targets that ask in Ethereum's JSON-RPC: the public door, accounts that pay for transactions of their own, whoever needs proofs of state. */
+export const JSON_RPC_CALLERS = ['gateway', 'da-disperser', 'compute-broker', 'developer'] as const
 
 /** Targets that copy the chain. */
 export const REPLICAS = ['chain-rpc', 'developer'] as const
