@@ -25,6 +25,8 @@ import { createReader, createWriter } from './wire.ts'
  */
 export type BatchMaterial = {
   readonly chainId: bigint
+  /** Blocks per epoch of this chain: no part of evidence, but needed by whoever verifies it with another than the default. */
+  readonly epochLength: bigint
   readonly certified: CertifiedPart
   /** Rising by index: those that hold the list up to the blob's entry, and the blob. */
   readonly rows: readonly Row[]
@@ -40,9 +42,9 @@ const VERSION = 1
 /** As many as a list counts. */
 const COUNT_MAX = 65_535
 
-/** `"0GEM" ‖ u8 version ‖ u64 chain id`, then the parts as they stand in evidence (docs/spec/evidence.md), lists with a `u16` count. */
+/** `"0GEM" ‖ u8 version ‖ u64 chain id ‖ u64 blocks per epoch`, then the parts as they stand in evidence (docs/spec/evidence.md), lists with a `u16` count. */
 export function encodeMaterial(material: BatchMaterial): Uint8Array {
-  const writer = createWriter().bytes(MAGIC).uint(VERSION, 1).uint(material.chainId, 8)
+  const writer = createWriter().bytes(MAGIC).uint(VERSION, 1).uint(material.chainId, 8).uint(material.epochLength, 8)
   writeCertified(writer, material.certified)
   writer.list(material.rows, 2, (row) => writeRow(writer, row))
   writeCommittee(writer, material.committeeCode)
@@ -61,6 +63,7 @@ export function decodeMaterial(bytes: Uint8Array): BatchMaterial {
   if (version !== VERSION) reader.fail(`version ${version} is not known, only ${VERSION} is`)
   const material: BatchMaterial = {
     chainId: reader.bigint(8),
+    epochLength: reader.bigint(8),
     certified: readCertified(reader),
     rows: reader.list(2, { what: 'rows', min: 1, max: COUNT_MAX }, () => readRow(reader)),
     committeeCode: readCommittee(reader),

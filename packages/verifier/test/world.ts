@@ -345,6 +345,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     const { userOffset: _, rows: __, ...part } = availability
     return {
       chainId,
+      epochLength: EPOCH_LENGTH,
       certified: part,
       rows: rowsOf(ranges, layout).map((row) => encoded.standaloneProof(row)),
       committeeCode,

@@ -34,6 +34,18 @@ export const LIMITS = {
     registrationCheckMs: 30_000,
     pruneMs: 600_000,
     pruneBatchMax: 1000,
+    evidence: {
+      /** Evidence that could not be collected is tried again after this time, and given up when its batch is so old, ms. */
+      retryMs: 5000,
+      giveUpMs: 86_400_000,
+      /** Batches between two looks for what is missing. */
+      batchesPerRound: 16,
+      /** Batches whose material (some 100 kB, at most some MB), and answers whose file is kept at hand. */
+      materialsMax: 4,
+      filesMax: 256,
+      /** Aggregate signatures that were found true and are not verified again. */
+      signaturesMax: 256,
+    },
   },
   router: {
     /** Running answers and acknowledgements get this long to end when the router stops, ms. */

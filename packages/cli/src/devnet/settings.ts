@@ -53,7 +53,15 @@ export function targetSettings(
       return { grpcPort, publicPort: facts.ports.disperser, publicUnlimited: ['127.0.0.1', '::1'] }
     case 'compute-broker':
       // Nobody waits for minutes on a devnet to see a settlement.
-      return { grpcPort: null, port: facts.ports.broker, settleAfterMs: 2000, settleIntervalMs: 250, settleRetryMs: 5000 }
+      return {
+        grpcPort: null,
+        port: facts.ports.broker,
+        settleAfterMs: 2000,
+        settleIntervalMs: 250,
+        settleRetryMs: 5000,
+        // The model that is shipped (docs/inference.md); a registered model is a link of evidence.
+        registerModels: { 'zerog-assistant-1': { licence: 'Apache-2.0' } },
+      }
     case 'compute-router':
       return {
         grpcPort: null,

@@ -3,6 +3,7 @@ import type { Multisignature } from '@zerog/consensus'
 import { bytesToBigint, equalBytes, type Hex, keccak256, toHex } from '@zerog/primitives'
 import type { Evidence } from '../bundle.ts'
 import type { Facts } from '../facts.ts'
+import { CODE_PARTS_MAX } from '../limits.ts'
 import type { Finding } from '../link.ts'
 import { refuse } from '../refusal.ts'
 import type { Trust } from '../trust.ts'
@@ -52,21 +53,28 @@ export function checkCommittee(
 /** @throws ZerogError PROOF_INVALID for code that CommitteeCode.sol does not write */
 export function readCommitteeCode(parts: readonly Uint8Array[]): StoredCommittee {
   const head = parts[0] ?? refuse('The committee has no code.')
-  if (head.length < HEAD_BYTES + MEMBER_BYTES || parts.some((part) => part[0] !== 0))
-    refuse('The code is not that of a committee.')
-  const count = Number(bytesToBigint(head.subarray(137, 141)))
-  const partCount = Math.max(1, Math.ceil(count / MEMBERS_PER_ACCOUNT))
+  const { count, further } = readCommitteeHead(head)
+  if (parts.some((part) => part[0] !== 0)) refuse('The code is not that of a committee.')
+  const partCount = 1 + further.length
   if (parts.length !== partCount) refuse(`${count} members lie in ${partCount} accounts, not in ${parts.length}.`)
   const members = parts.flatMap((part, index) => readMembers(part.subarray(index === 0 ? HEAD_BYTES : 1)))
   if (members.length !== count) refuse(`The code holds ${members.length} members, not ${count}.`)
-  return {
-    root: head.subarray(1, 33),
-    stake: bytesToBigint(head.subarray(129, 137)),
-    members,
-    further: Array.from({ length: partCount - 1 }, (_, index) =>
-      toHex(head.subarray(FURTHER_OFFSET + 20 * index, FURTHER_OFFSET + 20 * (index + 1))),
-    ),
-  }
+  return { root: head.subarray(1, 33), stake: bytesToBigint(head.subarray(129, 137)), members, further }
+}
+
+/**
+ * What the first account's code says of the committee: how many members it has, and which accounts hold those that do not fit.
+ * @throws ZerogError PROOF_INVALID for code that CommitteeCode.sol does not write
+ */
+export function readCommitteeHead(head: Uint8Array): { readonly count: number; readonly further: readonly Hex[] } {
+  if (head.length < HEAD_BYTES + MEMBER_BYTES || head[0] !== 0) refuse('The code is not that of a committee.')
+  const count = Number(bytesToBigint(head.subarray(137, 141)))
+  const partCount = Math.max(1, Math.ceil(count / MEMBERS_PER_ACCOUNT))
+  if (partCount > CODE_PARTS_MAX) refuse(`${count} members do not fit into ${CODE_PARTS_MAX} accounts.`)
+  const further = Array.from({ length: partCount - 1 }, (_, index) =>
+    toHex(head.subarray(FURTHER_OFFSET + 20 * index, FURTHER_OFFSET + 20 * (index + 1))),
+  )
+  return { count, further }
 }
 
 function readMembers(bytes: Uint8Array): Member[] {

@@ -1,1 +1,1 @@
-export { inferenceServingAbi as servingAbi, receiptAnchorAbi } from '@zerog/contracts'
+export { inferenceServingAbi as servingAbi, modelRegistryAbi, receiptAnchorAbi } from '@zerog/contracts'

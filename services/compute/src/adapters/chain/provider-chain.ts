@@ -4,18 +4,20 @@ import { decodeFunctionResult, encodeFunctionData } from 'viem'
 import type { ProviderAccount } from '../../app/broker/ports.ts'
 import type { ProviderService } from '../../app/broker/registration.ts'
 import type { LastSettlement } from '../../app/broker/settlement.ts'
-import { receiptAnchorAbi, servingAbi } from './abi.ts'
+import { modelRegistryAbi, receiptAnchorAbi, servingAbi } from './abi.ts'
 
 export type ProviderChain = {
   account(user: Hex): Promise<ProviderAccount | undefined>
   service(): Promise<ProviderService | undefined>
   isAnchored(batchRoot: Hex): Promise<boolean>
   lastSettlement(user: Hex): Promise<LastSettlement>
+  /** Who entered a model into the registry; undefined for nobody. */
+  modelOwner(root: Hex): Promise<Hex | undefined>
 }
 
 /** What a broker reads of the contracts; always of the newest finalized block. */
 export function providerChain(
-  at: { readonly provider: Hex; readonly inferenceServing: Hex; readonly receiptAnchor: Hex },
+  at: { readonly provider: Hex; readonly inferenceServing: Hex; readonly receiptAnchor: Hex; readonly modelRegistry: Hex },
   chain: Pick<ChainClient, 'call'>,
 ): ProviderChain {
   return {
@@ -54,6 +56,12 @@ export function providerChain(
       const data = encodeFunctionData({ abi: servingAbi, functionName: 'settlementOf', args: [user, at.provider] })
       const output = await chain.call({ to: at.inferenceServing, data })
       return decodeFunctionResult({ abi: servingAbi, functionName: 'settlementOf', data: output })
+    },
+    async modelOwner(root) {
+      const data = encodeFunctionData({ abi: modelRegistryAbi, functionName: 'modelOf', args: [root] })
+      const output = await chain.call({ to: at.modelRegistry, data })
+      const { owner } = decodeFunctionResult({ abi: modelRegistryAbi, functionName: 'modelOf', data: output })
+      return BigInt(owner) === 0n ? undefined : (owner.toLowerCase() as Hex) // an address of viem is 0x and 40 digits
     },
   }
 }

@@ -1,12 +1,13 @@
 import { type Domain, hashStruct, settlementDigest, settlementDomain, typedDigest } from '@zerog/evidence'
 import type { Hex } from '@zerog/primitives'
-import { encodeFunctionData } from 'viem'
+import { encodeFunctionData, stringToHex } from 'viem'
+import type { RegisteredModel } from '../../app/broker/evidence-models.ts'
 import type { AnswerSigner } from '../../app/broker/ports.ts'
 import type { Batch } from '../../app/broker/repository.ts'
 import type { TransactionRequest } from '../../app/broker/sender.ts'
 import type { Publication } from '../../app/broker/settlement.ts'
 import type { ServiceTerms } from '../../core/broker/service-terms.ts'
-import { receiptAnchorAbi, servingAbi } from './abi.ts'
+import { modelRegistryAbi, receiptAnchorAbi, servingAbi } from './abi.ts'
 
 /**
  * Gas limits by what was measured on the contracts, with room: what is not used costs nothing. Texts of a service are stored by slots of
@@ -19,6 +20,7 @@ const GAS = {
   anchor: 250_000n,
   settle: 150_000n,
   settlePerUser: 150_000n,
+  registerModel: 200_000n,
 } as const
 
 export type RequestAddresses = {
@@ -27,6 +29,7 @@ export type RequestAddresses = {
   readonly inferenceServing: Hex
   readonly receiptAnchor: Hex
   readonly signerPolicy: Hex
+  readonly modelRegistry: Hex
 }
 
 /** The provider's transactions. Settlements are signed here, by the same key as answers. */
@@ -59,6 +62,16 @@ export function providerRequests(at: RequestAddresses, signer: AnswerSigner) {
         args: [batch.root, dataRoot, epoch, quorumId, sum],
       })
       return { to: at.receiptAnchor, data, gas: GAS.anchor }
+    },
+    /** Without a lineage: nothing makes one yet. */
+    registerModel({ root, mode, licence, pricePerMillionTokensWei }: RegisteredModel): TransactionRequest {
+      const text = stringToHex(licence, { size: 32 })
+      const data = encodeFunctionData({
+        abi: modelRegistryAbi,
+        functionName: 'register',
+        args: [root, mode, text, pricePerMillionTokensWei, `0x${'00'.repeat(32)}`],
+      })
+      return { to: at.modelRegistry, data, gas: GAS.registerModel }
     },
     /** Users whose outcome is known are left out; nothing to pay is never there. */
     settle(batch: Batch): TransactionRequest {

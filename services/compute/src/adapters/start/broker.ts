@@ -171,7 +171,7 @@ export async function startBrokerWith(
       logger,
     },
   )
-  const models = createModelRegistration(
+  const modelRegistration = createModelRegistration(
     { terms: modelTerms(config), checkMs: LIMIT.registrationCheckMs },
     {
       models: () => workers.models(),
@@ -258,7 +258,7 @@ export async function startBrokerWith(
         async run(token, inner) {
           await registration.round()
           do {
-            await models.round()
+            await modelRegistration.round()
             if (!(await settlement.round(token, inner))) break
             await clock.sleep(config.settleIntervalMs, inner).catch(() => {})
           } while (!inner.aborted)
