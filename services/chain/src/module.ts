@@ -1,5 +1,5 @@
 import { developmentAccounts } from '@zerog/contracts'
-import { curveEngine } from '@zerog/evm'
+import { curveEngine, nextBaseFee } from '@zerog/evm'
 import { fromHex, ZerogError } from '@zerog/primitives'
 import { ChainServiceDefinition, JsonRpcServiceDefinition, ReplicationServiceDefinition } from '@zerog/proto/chain'
 import { defineModule, type ModuleContext } from '@zerog/runtime'
@@ -55,9 +55,9 @@ export const chainValidatorModule = defineModule({
       { kv: await context.kv('chain'), crypto: nodeCrypto, clock, logger, fatal, onSealed: (_block, ms) => metrics.sealed(ms) },
     )
     const { backend, pool } = validator
-    metrics.height(() => Number(backend.head().header.height))
+    metrics.head(() => backend.head().header)
     metrics.certified(() => validator.ledger.head().payload)
-    metrics.pool(pool.size)
+    metrics.pool(pool.size, () => pool.executable(nextBaseFee(validator.ledger.head().header, network.baseFee)))
     backend.onBlock(metrics.shown)
     const faces = serve(context, backend)
     context.rpc.serve(ReplicationServiceDefinition, {
@@ -100,7 +100,7 @@ export const chainRpcModule = defineModule({
     )
     const { backend } = replica
     const lag = (): number => Number(replica.tip().header.height - backend.head().header.height)
-    metrics.height(() => Number(backend.head().header.height))
+    metrics.head(() => backend.head().header)
     metrics.certified(() => replica.ledger.head().payload)
     metrics.lag(lag)
     backend.onBlock(metrics.shown)

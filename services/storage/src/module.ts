@@ -37,6 +37,16 @@ export const storageNodeModule = defineModule({
       help: 'Bytes of stored segments.',
       read: () => node.stats().usedBytes,
     })
+    meter.gauge({
+      name: 'zerog_storage_node_capacity_bytes',
+      help: 'Bytes that this node offers.',
+      read: () => config.capacityBytes,
+    })
+    meter.gauge({
+      name: 'zerog_storage_node_damaged_count',
+      help: 'Segments that wait for repair.',
+      read: () => node.stats().damagedCount,
+    })
     const stopping = new AbortController()
     const scrub = {
       name: 'storage_scrub',

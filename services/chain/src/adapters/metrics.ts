@@ -21,8 +21,18 @@ export function createChainMetrics(meter: Meter) {
       gas.add(Number(block.header.gasUsed))
     },
     sealed: (durationMs: number): void => seal.observe(durationMs / 1000),
-    height: (read: () => number): void =>
-      void meter.gauge({ name: 'zerog_chain_head_height', help: 'Height of the head that this node shows.', read }),
+    head: (read: () => { readonly height: bigint; readonly timestampSeconds: bigint }): void => {
+      meter.gauge({
+        name: 'zerog_chain_head_height',
+        help: 'Height of the head that this node shows.',
+        read: () => Number(read().height),
+      })
+      meter.gauge({
+        name: 'zerog_chain_head_timestamp_seconds',
+        help: 'Unix time of the head that this node shows; without transactions there may be no newer one.',
+        read: () => Number(read().timestampSeconds),
+      })
+    },
     certified: (read: () => { readonly epoch: bigint; readonly view: bigint }): void => {
       meter.gauge({
         name: 'zerog_chain_epoch',
@@ -37,7 +47,15 @@ export function createChainMetrics(meter: Meter) {
     },
     lag: (read: () => number): void =>
       void meter.gauge({ name: 'zerog_chain_replica_lag_blocks', help: 'Blocks verified but not shown yet.', read }),
-    pool: (read: () => { readonly transactions: number; readonly bytes: number; readonly senders: number }): void => {
+    pool: (
+      read: () => { readonly transactions: number; readonly bytes: number; readonly senders: number },
+      executable: () => boolean,
+    ): void => {
+      meter.gauge({
+        name: 'zerog_chain_pool_executable',
+        help: '1 while a transaction waits that could go into the next block.',
+        read: () => (executable() ? 1 : 0),
+      })
       meter.gauge({ name: 'zerog_chain_pool_transactions', help: 'Transactions that wait.', read: () => read().transactions })
       meter.gauge({ name: 'zerog_chain_pool_bytes', help: 'Bytes of transactions that wait.', read: () => read().bytes })
       meter.gauge({ name: 'zerog_chain_pool_senders', help: 'Senders with waiting transactions.', read: () => read().senders })

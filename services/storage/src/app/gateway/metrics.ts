@@ -1,4 +1,4 @@
-import type { Counter, Meter } from '@zerog/ports'
+import type { Counter, Gauge, Meter } from '@zerog/ports'
 import type { Budget } from '@zerog/primitives'
 import type { NodeDirectory } from './directory.ts'
 
@@ -9,7 +9,10 @@ export type GatewayMetrics = {
   readonly filesFinalized: Counter
   readonly damagedReplicas: Counter
   readonly repairedBytes: Counter
+  readonly repairs: RepairMetrics
 }
+
+export type RepairMetrics = { readonly lacking: Gauge; readonly incomplete: Gauge; readonly lost: Gauge }
 
 export function gatewayMetrics(meter: Meter, of: { readonly bytes: Budget; readonly directory: NodeDirectory }): GatewayMetrics {
   meter.gauge({
@@ -41,5 +44,19 @@ export function gatewayMetrics(meter: Meter, of: { readonly bytes: Budget; reado
       help: 'Segments that a replica could not prove.',
     }),
     repairedBytes: meter.counter({ name: 'zerog_storage_repaired_bytes_total', help: 'Segment bytes written by repair.' }),
+    repairs: {
+      lacking: meter.gauge({
+        name: 'zerog_storage_ranges_under_replicated_count',
+        help: 'Ranges of final files with fewer holders than wanted, at most one batch of repair; shown by the gateway that leads repair.',
+      }),
+      incomplete: meter.gauge({
+        name: 'zerog_storage_replicas_incomplete_count',
+        help: 'Replicas of final files that lack segments, at most one batch of repair; shown by the gateway that leads repair.',
+      }),
+      lost: meter.gauge({
+        name: 'zerog_storage_replicas_unreachable_count',
+        help: 'Replicas on nodes that do not answer, at most one batch of each node; shown by the gateway that leads repair.',
+      }),
+    },
   }
 }

@@ -7,6 +7,7 @@ import { JOB_BATCH_MAX } from '../../limits.ts'
 import type { FileRecord, HoldingRef, StorageRepository } from '../repository.ts'
 import type { NodeDirectory } from './directory.ts'
 import type { Finalizer } from './finalize.ts'
+import type { RepairMetrics } from './metrics.ts'
 import type { Reader } from './read.ts'
 import type { Recorder } from './recorder.ts'
 
@@ -26,6 +27,7 @@ export type RepairDeps = {
   readonly logger: Logger
   readonly draw: PlacementRequest['draw']
   readonly repairedBytes: Counter
+  readonly metrics: RepairMetrics
 }
 
 export type Repairer = {
@@ -124,6 +126,25 @@ export function createRepairer(options: RepairOptions, deps: RepairDeps): Repair
     return chooseNodes({ seed: file.root, candidates, replicas: 1, neededBytes, draw: deps.draw })[0]
   }
 
+  /** What repair has not brought about yet. Another gateway that leads from now on shows its own. */
+  async function show(signal: AbortSignal): Promise<void> {
+    const { lacking, incomplete, lost } = deps.metrics
+    lacking.set((await repository.thin(options.replicas, JOB_BATCH_MAX)).length)
+    incomplete.set((await repository.incomplete(JOB_BATCH_MAX)).length)
+    let unreachable = 0
+    for (const nodeId of await repository.holders()) {
+      if (directory.find(nodeId)?.reachable !== true) unreachable += (await repository.heldBy(nodeId, JOB_BATCH_MAX)).length
+    }
+    lost.set(unreachable)
+    const forget = () => {
+      for (const gauge of [lacking, incomplete, lost]) gauge.set(0)
+    }
+    if (signal.aborted) forget()
+    else if (signal !== shownUntil) signal.addEventListener('abort', forget, { once: true })
+    shownUntil = signal
+  }
+  let shownUntil: AbortSignal | undefined
+
   return {
     repair,
     async round(signal) {
@@ -143,6 +164,7 @@ export function createRepairer(options: RepairOptions, deps: RepairDeps): Repair
           return 0
         })
       }
+      await show(signal)
       return written
     },
   }

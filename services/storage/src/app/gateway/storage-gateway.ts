@@ -125,6 +125,7 @@ export function createStorageGateway(options: StorageGatewayOptions, deps: Stora
     recorder,
     finalizer,
     repairedBytes: metrics.repairedBytes,
+    metrics: metrics.repairs,
   })
   const uploader = createUploader(options, {
     draw,
