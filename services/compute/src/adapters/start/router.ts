@@ -5,6 +5,7 @@ import { createAttempts } from '../../app/router/attempt.ts'
 import { createBooks } from '../../app/router/books.ts'
 import { createBrokerApi } from '../../app/router/broker-api.ts'
 import { createDirectory, type Directory } from '../../app/router/directory.ts'
+import { createEvidenceReader } from '../../app/router/evidence.ts'
 import { createFunding, type Funding } from '../../app/router/funding.ts'
 import { createIdempotency } from '../../app/router/idempotency.ts'
 import { createJournal } from '../../app/router/journal.ts'
@@ -22,6 +23,7 @@ import { transactionSender } from '../chain/sender.ts'
 import { nodeHashing } from '../curve.ts'
 import { createHttpClient } from '../http/http-client.ts'
 import { keyRecord, registerAdmin } from '../http/router/admin-routes.ts'
+import { registerEvidence } from '../http/router/evidence-routes.ts'
 import { registerGenerations } from '../http/router/generation-routes.ts'
 import { registerReads } from '../http/router/read-routes.ts'
 import { createRouterServer } from '../http/router/server.ts'
@@ -85,6 +87,7 @@ export async function startRouterWith(
   const app = createRouterServer({ bodyBytesMax: config.bodyBytesMax }, { random, traces: context.traces })
   registerGenerations(app, { router, keys, idempotency, metrics, clock, logger })
   registerReads(app, { directory, keys, repository, nowMs: () => clock.nowMs() })
+  registerEvidence(app, { directory, keys, repository, evidence: createEvidenceReader({ http, sessions }), signal })
   registerAdmin(app, { token: config.adminToken }, { repository, keys, clock, random })
   const listening = await app.listen({ host: config.host, port: config.port }).catch((error) => {
     throw listenFailed(error, config)

@@ -1,0 +1,41 @@
+import type { FastifyInstance } from 'fastify'
+import type { Directory } from '../../../app/router/directory.ts'
+import type { EvidenceReader } from '../../../app/router/evidence.ts'
+import type { Keys } from '../../../app/router/keys.ts'
+import type { RouterRepository } from '../../../app/router/ports.ts'
+import { OpenAiError } from '../../../core/openai/errors.ts'
+
+/** `GET /v1/evidence/<answer id>`: the file of an answer of this key, 409 with `retry-after` while its provider has not settled it. */
+export function registerEvidence(
+  app: FastifyInstance,
+  deps: {
+    readonly directory: Directory
+    readonly keys: Keys
+    readonly repository: RouterRepository
+    readonly evidence: EvidenceReader
+    readonly signal: AbortSignal
+  },
+): void {
+  const { directory, keys, repository, evidence, signal } = deps
+  app.get<{ Params: { id: string } }>('/v1/evidence/:id', async ({ params, headers }, reply) => {
+    const { record } = await keys.authenticate(headers.authorization)
+    const spend = await repository.spend(params.id)
+    if (spend === undefined || spend.keyId !== record.id || spend.receipt.length === 0) {
+      throw new OpenAiError({ status: 404, message: 'This key has no such answer.', code: 'answer_not_found' })
+    }
+    const provider = directory.providers().find(({ service }) => service.provider === spend.provider)
+    if (provider === undefined) {
+      throw new OpenAiError({
+        status: 503,
+        message: `The provider of this answer, ${spend.provider}, is not there. Try again later.`,
+        code: 'provider_unavailable',
+        retryAfterMs: 5000,
+      })
+    }
+    const bytes = await evidence.read(spend, provider, signal)
+    return reply
+      .type('application/vnd.zerog.evidence')
+      .header('content-disposition', `attachment; filename="${spend.answerId.replace(/[^\w.-]/g, '_')}.0gev"`)
+      .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+  })
+}
