@@ -16,18 +16,39 @@ export function typeHash(type: string): Hex {
 
 /** A 32-byte word of a number or of a hex value of up to 32 bytes, padded on the left. */
 export function word(value: bigint | Hex): Uint8Array {
-  return typeof value === 'bigint' ? bigintToBytes(value, 32) : bigintToBytes(BigInt(value), 32)
+  if (typeof value === 'bigint') return bigintToBytes(value, 32)
+  const digits = value.slice(2)
+  if (digits.length > 64 || digits === '') throw new RangeError(`${digits.length} digits do not make a word`)
+  return fromHex(`0x${digits.padStart(64, '0')}`, 32)
 }
 
 /** hashStruct of a type whose members are all of fixed size. */
 export function hashStruct(type: string, members: readonly (bigint | Hex)[]): Hex {
-  return toHex(keccak256(concatBytes(hashText(type), ...members.map(word))))
+  return toHex(keccak256(concatBytes(hashConstant(type), ...members.map(word))))
 }
 
-export function domainSeparator({ name, version, chainId, verifyingContract }: Domain): Hex {
-  return toHex(
-    keccak256(concatBytes(hashText(DOMAIN_TYPE), hashText(name), hashText(version), word(chainId), word(verifyingContract))),
+export function domainSeparator(domain: Domain): Hex {
+  const known = separators.get(domain)
+  if (known !== undefined) return known
+  const { name, version, chainId, verifyingContract } = domain
+  const separator = toHex(
+    keccak256(concatBytes(hashConstant(DOMAIN_TYPE), hashText(name), hashText(version), word(chainId), word(verifyingContract))),
   )
+  separators.set(domain, separator)
+  return separator
+}
+
+/** A domain and the texts of types are hashed once, not with each of thousands of receipts. */
+const separators = new WeakMap<Domain, Hex>()
+const constants = new Map<string, Uint8Array>()
+const CONSTANTS_MAX = 64
+
+function hashConstant(text: string): Uint8Array {
+  const known = constants.get(text)
+  if (known !== undefined) return known
+  const hash = hashText(text)
+  if (constants.size < CONSTANTS_MAX) constants.set(text, hash)
+  return hash
 }
 
 /** What a wallet signs: keccak256(0x1901 ‖ domain separator ‖ struct hash). */

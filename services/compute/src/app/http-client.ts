@@ -1,10 +1,16 @@
 export type HttpAnswer = {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
-  /** Bytes as they come. Throws where the connection breaks. Leaving the loop ends the request. */
-  readonly body: AsyncIterable<Uint8Array>
+  readonly body: HttpBody
+}
+
+export type HttpBody = {
+  /** Bytes as they come, once. Throws where the connection breaks. Leaving the loop cuts it, unless `finish` was called before. */
+  readonly pieces: AsyncIterable<Uint8Array>
   /** All of the body instead. Throws RangeError where it is longer. */
   whole(bytesMax: number): Promise<Uint8Array>
+  /** Nothing more is wanted: the connection is kept for the next request if the answer ends soon. */
+  finish(): void
 }
 
 /** HTTP to brokers and upstreams over connections that are kept. Throws ServerUnreachable for what never became an answer. */

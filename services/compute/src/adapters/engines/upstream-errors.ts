@@ -40,7 +40,7 @@ export async function answerError(response: HttpAnswer): Promise<ZerogError> {
 
 async function readError(response: HttpAnswer): Promise<{ message: string; param?: string; code?: string }> {
   try {
-    const text = new TextDecoder().decode(await response.whole(ERROR_BYTES_MAX))
+    const text = new TextDecoder().decode(await response.body.whole(ERROR_BYTES_MAX))
     const { error } = JSON.parse(text) as { error?: { message?: unknown; param?: unknown; code?: unknown } | string } // checked below
     if (typeof error === 'string') return { message: error.slice(0, 300) }
     return {

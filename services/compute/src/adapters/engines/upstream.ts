@@ -191,7 +191,10 @@ async function* readStream(response: HttpAnswer, arrived: () => void): AsyncGene
     total += bytes.length
     if (total > LIMITS.worker.upstreamAnswerBytesMax) throw brokenAnswer('an answer beyond the limit')
     for (const data of read(() => reader.push(bytes))) {
-      if (data === '[DONE]') return
+      if (data === '[DONE]') {
+        response.body.finish()
+        return
+      }
       const piece = read(() => readUpstreamAnswer(data))
       finished ||= piece.finishReason !== undefined
       yield piece
@@ -237,7 +240,7 @@ function readEmbeddings(text: string, inputs: readonly string[]): { vectors: num
 /** A connection that is cut within an answer. */
 async function* bodyBytes(response: HttpAnswer): AsyncGenerator<Uint8Array> {
   try {
-    yield* response.body
+    yield* response.body.pieces
   } catch (error) {
     throw unreachable(error)
   }

@@ -2,6 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type 
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { urlToHttpOptions } from 'node:url'
 import { type HttpAnswer, type HttpClient, ServerUnreachable } from '../../app/http-client.ts'
+import { bodyOf } from './body.ts'
 
 const SOCKETS_PER_HOST_MAX = 512
 /** Below the 75 s that brokers keep idle connections, so that we never write into one that is being closed. */
@@ -103,26 +104,6 @@ function answerOf(response: IncomingMessage): HttpAnswer {
   return {
     status: response.statusCode ?? 0,
     headers: response.headers as HttpAnswer['headers'], // only set-cookie is a list, and nobody reads it
-    body: response,
-    whole: (bytesMax) => readWhole(response, bytesMax),
+    body: bodyOf(response),
   }
-}
-
-/** By events: an iterator over a body of one piece costs more than all that is done with it. */
-function readWhole(response: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = []
-    let total = 0
-    response.on('data', (bytes: Buffer) => {
-      total += bytes.length
-      parts.push(bytes)
-      if (total > bytesMax) response.destroy(new RangeError(`an answer of more than ${bytesMax} bytes`))
-    })
-    response.once('end', () => resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, total)))
-    response.once('error', reject)
-    response.once('close', () => {
-      // Heard only where neither of the others came.
-      if (!response.complete) reject(new Error('the connection was closed within the answer'))
-    })
-  })
 }

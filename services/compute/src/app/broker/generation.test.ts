@@ -11,7 +11,7 @@ const EVENT: GenerateEvent = {
   end: { finishReason: 'stop', usage: { promptTokens: 1, completionTokens: 1, cachedTokens: 0 }, traceRoot: undefined },
 }
 
-function setUp(confirm: () => Promise<void>) {
+function setUp(confirm: () => Promise<void>, failure?: Error) {
   const seen = { begun: false, stopped: false }
   const client = {
     async *generate(_call: GenerateCall, signal: AbortSignal) {
@@ -19,6 +19,7 @@ function setUp(confirm: () => Promise<void>) {
       signal.addEventListener('abort', () => {
         seen.stopped = true
       })
+      if (failure !== undefined) throw failure
       yield EVENT
     },
   }
@@ -47,4 +48,14 @@ test('whoever is not let in gets nothing, and the worker is stopped', async () =
   const { seen, events } = setUp(() => Promise.reject(new Error('revoked')))
   await expect(events.next()).rejects.toThrow('revoked')
   expect(seen).toEqual({ begun: true, stopped: true })
+})
+
+test('a model that fails before the user is let in fails the answer, not the process', async () => {
+  const admitted = Promise.withResolvers<void>()
+  const { events } = setUp(() => admitted.promise, new Error('refused'))
+  const first = events.next()
+  // An unhandled rejection is reported when the tasks of this turn are done.
+  await new Promise((resolve) => setImmediate(resolve))
+  admitted.resolve()
+  await expect(first).rejects.toThrow('refused')
 })

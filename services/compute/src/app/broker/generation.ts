@@ -39,7 +39,11 @@ export async function* runChoices(
   deps: { readonly clock: Clock; readonly signal: AbortSignal },
 ): AsyncGenerator<ChoiceEvent> {
   const stop = new AbortController()
-  const signal = AbortSignal.any([deps.signal, stop.signal])
+  const { signal } = stop
+  // Linked by hand: AbortSignal.any costs more than the rest of this function.
+  const abort = () => stop.abort(deps.signal.reason)
+  deps.signal.addEventListener('abort', abort, { once: true })
+  if (deps.signal.aborted) abort()
   const { client } = generation.taken
   const sources = generation.calls.map((call) => {
     const events = client.generate(call, signal)[Symbol.asyncIterator]()
@@ -53,10 +57,12 @@ export async function* runChoices(
     return { index, result }
   }
   const waiting = new Map(sources.map((_, index) => [index, step(index)]))
+  // Until the user is let in nobody hears a failure; unheard, it would end the process.
+  for (const pending of waiting.values()) pending.catch(() => {})
   try {
     await generation.confirm()
     while (waiting.size > 0) {
-      const { index, result } = await Promise.race(waiting.values())
+      const { index, result } = await (waiting.size === 1 ? firstOf(waiting) : Promise.race(waiting.values()))
       const source = sources[index] as (typeof sources)[number] // as above
       if (result.done === true) {
         waiting.delete(index)
@@ -70,8 +76,11 @@ export async function* runChoices(
       yield { index, event: result.value }
     }
   } finally {
+    deps.signal.removeEventListener('abort', abort)
+    // Heard by nobody from here on.
     for (const pending of waiting.values()) pending.catch(() => {})
-    stop.abort(new ZerogError('CANCELLED', { message: 'the answer is not needed any more' }))
+    // Nothing is left to stop where all came to their end.
+    if (waiting.size > 0) stop.abort(new ZerogError('CANCELLED', { message: 'the answer is not needed any more' }))
   }
 }
 
@@ -102,6 +111,12 @@ export function within<T>(
       (error) => finish(() => reject(error)),
     )
   })
+}
+
+/** A race of one costs as much as a race of many. */
+function firstOf<T>(waiting: ReadonlyMap<number, Promise<T>>): Promise<T> {
+  for (const pending of waiting.values()) return pending
+  throw new RangeError('nothing waits')
 }
 
 function incomplete(): ZerogError {

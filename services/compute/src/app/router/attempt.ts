@@ -102,8 +102,10 @@ export function createAttempts(
       }
       if (answer.status === 200) {
         const answerId = answer.headers['zg-res-key']
-        if (answerId === undefined || !/^[\w.:-]{1,200}$/.test(answerId))
+        if (answerId === undefined || !/^[\w.:-]{1,200}$/.test(answerId)) {
+          answer.body.finish()
           throw failure(provider, new Error('no answer id'), false)
+        }
         directory.succeeded(provider, clock.monotonicMs() - startMs)
         metrics.attempt('ok')
         return { ...answer, answerId }

@@ -91,7 +91,7 @@ export function createBooks(
     const { service } = answer.provider
     const { price } = answer
     const expected = {
-      ...options,
+      domain,
       signer: service.signer,
       user: signer.address,
       provider: service.provider,

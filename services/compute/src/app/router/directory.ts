@@ -140,6 +140,6 @@ function readModels(text: string, chainPrice: Price): readonly ModelInfo[] | und
   }
 }
 
-export async function readText(answer: Pick<HttpAnswer, 'whole'>, bytesMax: number): Promise<string> {
-  return new TextDecoder().decode(await answer.whole(bytesMax))
+export async function readText({ body }: HttpAnswer, bytesMax: number): Promise<string> {
+  return new TextDecoder().decode(await body.whole(bytesMax))
 }

@@ -125,7 +125,7 @@ export function createRouter(deps: {
 
   async function whole(answer: Headed, facts: AnswerFacts, job: Job): Promise<void> {
     const { hold, sink, memory } = job
-    const body = await answer.whole(ANSWER_BYTES_MAX).catch((error) => {
+    const body = await answer.body.whole(ANSWER_BYTES_MAX).catch((error) => {
       if (job.asked.signal.aborted) throw error
       directory.failed(facts.provider, { refused: false })
       throw new ProviderFailed(brokenOff(), error)
@@ -157,7 +157,7 @@ export function createRouter(deps: {
     let begun = false
     books.opened(facts)
     try {
-      for await (const bytes of answer.body) {
+      for await (const bytes of answer.body.pieces) {
         if (!begun) sink.begin(200, { ...headers, ...hold.headers })
         begun = true
         hash.update(bytes)

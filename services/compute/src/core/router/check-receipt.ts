@@ -1,4 +1,4 @@
-import { decodeSignedReceipt, type InferenceReceipt, receiptDomain, receiptHash } from '@zerog/evidence'
+import { type Domain, decodeSignedReceipt, type InferenceReceipt, receiptHash } from '@zerog/evidence'
 import type { Hex } from '@zerog/primitives'
 import { feeOf, type Price } from '../broker/price.ts'
 
@@ -15,8 +15,7 @@ export type ReceiptProblem = 'form' | 'signer' | 'request' | 'response' | 'user'
 export function checkAnswerReceipt(
   bytes: Uint8Array,
   expected: {
-    readonly chainId: bigint
-    readonly receiptAnchor: Hex
+    readonly domain: Domain
     readonly signer: Hex
     readonly user: Hex
     readonly provider: Hex
@@ -36,7 +35,7 @@ export function checkAnswerReceipt(
   const { receipt, signature } = signed
   const problem = firstProblem(receipt, expected)
   if (problem !== undefined) return { ok: false, problem }
-  const digest = receiptHash(receipt, receiptDomain(expected))
+  const digest = receiptHash(receipt, expected.domain)
   if (recover(digest, signature) !== expected.signer) return { ok: false, problem: 'signer' }
   return { ok: true, receipt, receiptHash: digest, signature }
 }
