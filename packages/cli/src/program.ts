@@ -6,6 +6,7 @@ import { addComputeCommands } from './commands/compute.ts'
 import { addConfigCommands } from './commands/config.ts'
 import { addDaCommands } from './commands/da.ts'
 import { addDevnetCommands } from './commands/devnet.ts'
+import { addEvidenceCommands } from './commands/evidence.ts'
 import { addHelpCommands } from './commands/help.ts'
 import { addStorageCommands } from './commands/storage.ts'
 import { addVerifyCommand } from './commands/verify.ts'
@@ -53,6 +54,7 @@ export function createProgram(deps: ProgramHost): { readonly command: Command; r
   addStorageCommands(program, act)
   addComputeCommands(program, act)
   addDaCommands(program, act)
+  addEvidenceCommands(program, act)
   addVerifyCommand(program, act)
   addAccountCommands(program, act)
   addConfigCommands(program, act)

@@ -27,6 +27,7 @@ import {
   waitForBlob,
 } from './da/blobs.ts'
 import type { DaBundleRef } from './da/types.ts'
+import { type EvidenceOptions, getEvidence } from './evidence/get.ts'
 import { type DownloadOptions, download, downloadBytes, stat } from './storage/download.ts'
 import { fileRoot } from './storage/hash.ts'
 import { getNodeStatus } from './storage/node-api.ts'
@@ -100,6 +101,7 @@ function computeActions(context: Context) {
     balance: (options: ComputeOptions) => getKeyBalance(context, options),
     usage: (options: Parameters<typeof listUsage>[1]) => listUsage(context, options),
     receipt: (id: string, options: ComputeOptions) => getInferenceReceipt(context, id, options),
+    evidence: (id: string, options: EvidenceOptions) => getEvidence(context, id, options),
   }
 }
 

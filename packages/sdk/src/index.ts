@@ -54,6 +54,7 @@ export type {
   DaQuote,
 } from './da/types.ts'
 export { ZerogError } from './errors.ts'
+export { type EvidenceOptions, getEvidence } from './evidence/get.ts'
 export { type Endpoints, gatewayEndpoints, NETWORKS, type Network, zerogChain } from './networks.ts'
 export { type DownloadOptions, download, downloadBytes, stat } from './storage/download.ts'
 export { fileRoot } from './storage/hash.ts'

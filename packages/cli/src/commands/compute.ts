@@ -1,7 +1,10 @@
+import { writeFile } from 'node:fs/promises'
 import { ZerogError } from '@zerog/primitives'
 import {
+  type ChatAnswer,
   chat,
   createKey,
+  getEvidence,
   getKeyBalance,
   listKeys,
   listModels,
@@ -51,6 +54,7 @@ export function addComputeCommands(program: Command, act: Act): void {
     .option('--seed <n>', 'draws the same tokens again')
     .option('--no-stream', 'the answer in one piece')
     .option('--no-verify', 'do not check the answer against its receipt')
+    .option('--evidence <file>', 'wait for the settlement and write evidence of the answer, which zerog verify checks offline')
     .description('ask a model; the answer is checked against its signed receipt and the chain')
     .addHelpText('after', '\nExamples:\n  zerog compute chat "What is a bundle?"\n  zerog compute chat "Hi" --json --no-stream\n')
     .action(act(async (context, text: string, options: ChatFlags) => ask(context, text, options)))
@@ -183,6 +187,7 @@ type ChatFlags = {
   seed?: string
   stream: boolean
   verify: boolean
+  evidence?: string
 }
 type KeyFlags = { name: string; budget?: string; requestsPerMinute?: string; tokensPerMinute?: string }
 
@@ -218,6 +223,7 @@ async function ask(context: ActionContext, text: string, flags: ChatFlags) {
   const price = known === undefined ? {} : { price: { promptWei: known.promptWei, completionWei: known.completionWei } }
   const verified = flags.verify ? await verifyAnswer(client, answer, { ...options, ...price }) : undefined
   const cost = verified?.receipt.fee ?? answer.costWei
+  const evidence = flags.evidence === undefined ? undefined : await writeEvidence(context, answer, flags.evidence)
   const data = {
     id: answer.id,
     model,
@@ -227,13 +233,25 @@ async function ask(context: ActionContext, text: string, flags: ChatFlags) {
     usage: answer.usage,
     costWei: cost,
     ...(verified === undefined ? {} : { verified: verified.checks, signer: verified.signer }),
+    ...(evidence === undefined ? {} : { evidence }),
   }
-  const note = `${cost === undefined ? '' : `${cost} wei, `}receipt ${answer.id}${verified === undefined ? ', not checked' : `, checked: ${verified.checks.join(' ')}`}`
+  const note = `${cost === undefined ? '' : `${cost} wei, `}receipt ${answer.id}${verified === undefined ? ', not checked' : `, checked: ${verified.checks.join(' ')}`}${evidence === undefined ? '' : `, evidence in ${evidence.file}`}`
   return { data, text: shows ? `\n${note}` : `${answer.text}\n${note}` }
 }
 
+/** With the bytes of request and answer, which nobody else has. */
+async function writeEvidence(context: ActionContext, answer: ChatAnswer, file: string) {
+  const { timeoutMs } = await context.settings()
+  const options = { ...(await credentials(context)), waitMs: timeoutMs, signal: context.signal }
+  const { attachAnswer } = await import('@zerog/sdk/verify')
+  const hashes = await getEvidence(await readingClient(context), answer.id, options)
+  const bytes = attachAnswer(hashes, { request: answer.requestBytes, response: answer.responseBytes })
+  await writeFile(file, bytes)
+  return { file, sizeBytes: bytes.length }
+}
+
 /** The key of the customer: environment, or the public one of a running devnet. */
-async function credentials(context: ActionContext): Promise<{ readonly apiKey: string }> {
+export async function credentials(context: ActionContext): Promise<{ readonly apiKey: string }> {
   const apiKey = context.env.ZEROG_COMPUTE_KEY ?? (await context.settings()).devnet?.compute?.openaiKey
   if (apiKey !== undefined) return { apiKey }
   throw new ZerogError('UNAUTHENTICATED', {

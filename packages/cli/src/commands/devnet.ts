@@ -52,11 +52,12 @@ export function addDevnetCommands(program: Command, act: Act): void {
   program
     .command('doctor')
     .option('--deep', 'with the devnet stopped: read and verify every stored block, state record and segment')
+    .option('--write', 'write a little through every layer and read it back; costs a little')
     .description('check endpoints, chain id, clock, balance, contracts, versions, disk; says how to fix what is wrong')
     .action(
-      act(async (context, options: { deep?: boolean }) => {
+      act(async (context, options: { deep?: boolean; write?: boolean }) => {
         const { diagnose } = await import('../doctor/doctor.ts')
-        const checks = await diagnose(context, { deep: options.deep === true })
+        const checks = await diagnose(context, { deep: options.deep === true, write: options.write === true })
         const failed = checks.filter((check) => check.state === 'failed')
         if (failed.length > 0) context.exitWith(EXIT.refused)
         const { green, red, yellow } = context.output.colors

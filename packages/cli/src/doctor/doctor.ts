@@ -9,6 +9,7 @@ import { isRunning } from '../devnet/process-id.ts'
 import { ownVersion } from '../settings/own-version.ts'
 import { REPOSITORY_ROOT } from '../settings/paths.ts'
 import type { Settings } from '../settings/settings.ts'
+import { layerProbes } from './write-and-read.ts'
 
 export type Check = {
   readonly name: string
@@ -27,7 +28,10 @@ const CLOCK_SKEW_MS_MAX = 5_000
 const FREE_BYTES_MIN = 1024 * 1024 * 1024
 
 /** Looks at everything that usually goes wrong. Never throws: what cannot be looked at is a failed check. */
-export async function diagnose(context: ActionContext, options: { readonly deep: boolean }): Promise<readonly Check[]> {
+export async function diagnose(
+  context: ActionContext,
+  options: { readonly deep: boolean; readonly write: boolean },
+): Promise<readonly Check[]> {
   const settings = await context.settings()
   const client = createZerogClient({ endpoints: settings.endpoints })
   const status = await gatewayStatus(settings)
@@ -75,6 +79,15 @@ export async function diagnose(context: ActionContext, options: { readonly deep:
     'balance',
     whenReachable(() => checkBalance(settings, client)),
   )
+  if (options.write) {
+    const layers = new Set(Object.keys(status?.report.layers ?? {}))
+    for (const { name, lacks, run } of layerProbes(context, { client, settings, layers })) {
+      await check(
+        name,
+        whenReachable(async () => (lacks === undefined ? ok(await run()) : skipped(lacks))),
+      )
+    }
+  }
   if (options.deep) {
     const { verifyData } = await import('../devnet/maintain.ts')
     for (const store of await verifyData(context)) checks.push(store)

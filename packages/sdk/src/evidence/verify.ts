@@ -1,5 +1,6 @@
 // Evidence of an answer, verified without a network: apart from the main entry, because codes and curves would make every bundle larger.
 export {
+  attachAnswer,
   auditBatch,
   type BatchAudit,
   type BatchFacts,
