@@ -25,6 +25,11 @@ describe('a router with two providers', () => {
     await expect(client.chat.completions.create(body)).rejects.toMatchObject({ status: 404, code: 'provider_not_found' })
   })
 
+  test('says without a key what answers', async () => {
+    const answer = await fetch(`${running.url()}/v1/zerog/status`)
+    expect(await answer.json()).toMatchObject({ ready: true, providers: 2, providers_up: 2 })
+  })
+
   test('loses no request while one of them is killed under load, and asks nobody a third time', async () => {
     // Both look alike before the load begins, so both get a part of it.
     await eventually(async () => {

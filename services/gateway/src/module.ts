@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { type DaFaces, registerDa } from './adapters/http/da/register.ts'
 import { registerJsonRpc } from './adapters/http/json-rpc.ts'
 import { listen, requireLoopback } from './adapters/http/listen.ts'
-import { registerOpenAi } from './adapters/http/openai.ts'
+import { type OpenAiFace, registerOpenAi } from './adapters/http/openai.ts'
 import { createHttpServer } from './adapters/http/server.ts'
 import { registerStatus } from './adapters/http/status.ts'
 import { registerStorage, type StorageFaces } from './adapters/http/storage/register.ts'
@@ -40,8 +40,10 @@ export const gatewayModule = defineModule({
       meter,
       ...(storage === undefined ? {} : { storage: { jsonRpc: storage.jsonRpc, publicUrl: config.publicUrl } }),
     })
-    if (config.computeRouterUrl !== '')
-      await registerOpenAi(app, { routerUrl: config.computeRouterUrl }, { traces: context.traces })
+    const compute =
+      config.computeRouterUrl === ''
+        ? undefined
+        : await registerOpenAi(app, { routerUrl: config.computeRouterUrl }, { traces: context.traces })
     let faces: Readonly<Record<string, string>> = {}
     const status = () =>
       gatewayStatus({
@@ -53,6 +55,7 @@ export const gatewayModule = defineModule({
         layers: {
           ...(storage === undefined ? {} : { storage: () => layerStatus('storage-gateway', storage) }),
           ...(da === undefined ? {} : { da: () => layerStatus('da-disperser', da) }),
+          ...(compute === undefined ? {} : { compute: () => layerStatus('compute-router', compute) }),
         },
       })
     registerStatus(app, status)
@@ -60,7 +63,7 @@ export const gatewayModule = defineModule({
     await instances.poll()
     // Nothing that was ever shown is above the highest head, so a gateway that restarts without its cache keeps the promise.
     for (const { height } of instances.list()) await heights.shown(height)
-    faces = facesOf(config, await listen(app, config), { storage, da })
+    faces = facesOf(config, await listen(app, config), { storage, da, compute })
     logger.info('gateway_listening', faces)
     let draining = false
     return {
@@ -97,7 +100,11 @@ async function layerStatus(target: string, faces: Pick<StorageFaces, 'status'>):
 function facesOf(
   config: GatewayConfig,
   listening: string,
-  { storage, da }: { readonly storage: StorageFaces | undefined; readonly da: DaFaces | undefined },
+  {
+    storage,
+    da,
+    compute,
+  }: { readonly storage: StorageFaces | undefined; readonly da: DaFaces | undefined; readonly compute: OpenAiFace | undefined },
 ): Readonly<Record<string, string>> {
   const gatewayUrl = config.publicUrl === '' ? listening : config.publicUrl.replace(/\/$/, '')
   return {
@@ -108,6 +115,7 @@ function facesOf(
       ? {}
       : { nodeUrl: `${gatewayUrl}${storage.paths.node}`, indexerUrl: `${gatewayUrl}${storage.paths.indexer}` }),
     ...(da === undefined ? {} : { daUrl: `${gatewayUrl}${da.path}` }),
+    ...(compute === undefined ? {} : { openaiUrl: `${gatewayUrl}${compute.path}` }),
   }
 }
 

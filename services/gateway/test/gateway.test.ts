@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { ZerogError } from '@zerog/primitives'
@@ -166,6 +167,25 @@ describe('HTTP', () => {
       ready: true,
       layers: { chain: { ready: true, instances: [{ target: 'chain-rpc', height: '5' }, { target: 'chain-validator' }] } },
     })
+  })
+
+  test('/status asks the compute router, and says what is wrong where it does not answer', async () => {
+    const router = createServer((request, response) => {
+      response.end(JSON.stringify(request.url === '/v1/zerog/status' ? { ready: true, detail: '1 of 1 providers answer' } : {}))
+    })
+    await new Promise<void>((resolve) => router.listen(0, '127.0.0.1', resolve))
+    const { port } = router.address() as { port: number } // it listens on TCP
+    const { url } = await start({ config: { computeRouterUrl: `http://127.0.0.1:${port}` } })
+    const status = async () => (await (await fetch(`${url}/status`)).json()) as any
+    expect(await status()).toMatchObject({
+      layers: {
+        compute: { ready: true, detail: '1 of 1 providers answer', instances: [{ target: 'compute-router', ok: true }] },
+      },
+      faces: { openaiUrl: `${url}/v1` },
+    })
+    router.closeAllConnections()
+    await new Promise((resolve) => router.close(resolve))
+    expect(await status()).toMatchObject({ ready: true, layers: { compute: { ready: false, instances: [{ ok: false }] } } })
   })
 
   test('an unknown path is a problem document', async () => {

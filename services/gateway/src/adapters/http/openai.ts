@@ -8,6 +8,9 @@ const SOCKETS_MAX = 1024
 /** Below the 75 s after which the router closes idle ones. */
 const IDLE_MS = 30_000
 
+/** How long GET /status waits for the router. */
+const STATUS_MS = 2_000
+
 /** Belong to one connection, not to the message (RFC 9110, 7.6.1), or are ours to say. */
 const HOP_BY_HOP = new Set([
   'connection',
@@ -22,12 +25,17 @@ const HOP_BY_HOP = new Set([
   'expect',
 ])
 
+export type OpenAiFace = {
+  readonly path: '/v1'
+  readonly status: () => Promise<{ readonly ready: boolean; readonly detail: string }>
+}
+
 /** The OpenAI-compatible face: /v1/* goes to the compute router as it came, and its bytes come back as they come. */
 export async function registerOpenAi(
   app: FastifyInstance,
   options: { readonly routerUrl: string },
   deps: { readonly traces: Traces },
-): Promise<void> {
+): Promise<OpenAiFace> {
   const base = new URL(options.routerUrl)
   const secure = base.protocol === 'https:'
   const agentOptions = { keepAlive: true, maxSockets: SOCKETS_MAX, timeout: IDLE_MS }
@@ -89,6 +97,16 @@ export async function registerOpenAi(
       },
     })
   })
+
+  return {
+    path: '/v1',
+    async status() {
+      const answer = await fetch(new URL('/v1/zerog/status', base), { signal: AbortSignal.timeout(STATUS_MS) })
+      if (!answer.ok) throw new Error(`the router answers ${answer.status}`)
+      const { ready, detail } = (await answer.json()) as { ready: unknown; detail: unknown }
+      return { ready: ready === true, detail: String(detail) }
+    },
+  }
 }
 
 function passed(headers: IncomingMessage['headers']): Record<string, string | string[]> {

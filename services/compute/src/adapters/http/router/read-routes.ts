@@ -24,6 +24,9 @@ export function registerReads(
     reply.headers({ ...ROUTER_CORS, 'x-request-id': request.id })
   })
 
+  // Without a key: what the gateway's GET /status and whoever checks an installation may know.
+  app.get('/v1/zerog/status', () => routerStatus(directory, deps.nowMs()))
+
   app.get('/v1/models', async (request) => {
     await keys.authenticate(request.headers.authorization)
     return { object: 'list', data: modelList(directory) }
@@ -83,6 +86,14 @@ export function registerReads(
       signer: entry?.service.signer ?? null,
     }
   })
+}
+
+function routerStatus(directory: Directory, nowMs: number) {
+  const providers = directory.providers()
+  const up = providers.filter(({ health }) => isUsable(health, nowMs)).length
+  const models = modelList(directory).length
+  const detail = `${up} of ${providers.length} providers answer, ${models} models`
+  return { ready: models > 0, detail, providers: providers.length, providers_up: up, models }
 }
 
 /** One entry per model, with the cheapest of its prices. */
