@@ -64,12 +64,15 @@ describe.each([
     for (const layout of [
       { ...shapeAtRate(1_024, '1/4'), rowBytes: 64 },
       { ...shapeAtRate(16, '1/4'), rowBytes: 1_088 },
+      // Four thousand places and more: upper and lower layers apart, also where the last tree or column is not whole.
+      { ...shapeAtRate(2_048, '1/4'), rowBytes: 64 },
+      { k: 512, n: 7 * 512, rowBytes: 576 },
     ]) {
       const data = bytesOf(layout.k * layout.rowBytes, 3)
       same(encoded(kernel, data, layout), encoded(plainEngine, data, layout))
     }
-    // 17 MiB in all: two stripes of columns. Each column is a code of its own, so single chunks tell.
-    const wide = { ...shapeAtRate(256, '1/4'), rowBytes: 17_024 }
+    // 33 MiB in all: two stripes of columns. Each column is a code of its own, so single chunks tell.
+    const wide = { ...shapeAtRate(1_024, '1/2'), rowBytes: 17_024 }
     const data = bytesOf(wide.k * wide.rowBytes, 4)
     const parity = encoded(kernel, data, wide)
     for (const column of [0, 448, 512, 16_320, 16_384, 16_960]) {
@@ -78,12 +81,12 @@ describe.each([
     }
     const restored = new Uint8Array(data.length)
     const received = new Map(
-      Array.from({ length: 256 }, (_, i) => [3 * i, parity.subarray(3 * i * wide.rowBytes, (3 * i + 1) * wide.rowBytes)]),
+      Array.from({ length: wide.n }, (_, i) => [i, parity.subarray(i * wide.rowBytes, (i + 1) * wide.rowBytes)]),
     )
-    kernel.restore(restored, new Uint8Array(256), received, wide)
+    kernel.restore(restored, new Uint8Array(wide.k), received, wide)
     same(restored, data)
     const coefficients = new Uint16Array(bytesOf(wide.rowBytes * 8, 5).buffer)
-    const list = rowsOf(parity, wide.rowBytes)
+    const list = [...rowsOf(data, wide.rowBytes), ...rowsOf(parity, wide.rowBytes)]
     const values = kernel.combine(list, wide.rowBytes, coefficients)
     same(values.subarray(0, 32), plainEngine.combine(list.slice(0, 2), wide.rowBytes, coefficients))
     same(values.subarray(-32), plainEngine.combine(list.slice(-2), wide.rowBytes, coefficients))

@@ -6,7 +6,7 @@ import { plainEngine } from './plain.ts'
 import { ceilPowerOfTwo, type Layout } from './shape.ts'
 
 /**
- * The code by the kernels of @zerog/kernels, in 25 MiB beside the rows. Codes beyond the network's (more than 16384 rows) fall back
+ * The code by the kernels of @zerog/kernels, in 45 MiB beside the rows. Codes beyond the network's (more than 16384 rows) fall back
  * to the plain form.
  * @param options.relaxed false refuses relaxed SIMD although the host has it
  */

@@ -6,6 +6,16 @@ const FIELD: usize = 65536 * 2
 const TABLE: usize = 128
 const PLACES: usize = 32768
 
+/** From so many places on, layers are cut in two, so that more columns fit: factors are as large as two columns of 64 bytes. */
+const TALL_PLACES: usize = 4096
+const TALL_BLOCK: usize = 512
+/** Places of which the lower layers are made at once. */
+const TREE: usize = 512
+/** Between trees, because the same place of all of them would share cache sets. */
+const TREE_GAP: usize = 512
+/** Bytes of each tree of which the upper layers are made at once: of 32 trees they stay in the first cache. */
+const STRIP: usize = 512
+
 /** Filled by the caller: logarithms, powers, factors (u16 each). */
 export const LOG: usize = (__heap_base + 63) & ~63
 export const EXP: usize = LOG + FIELD
@@ -25,11 +35,11 @@ const BITS: usize = SCALE + TABLE
 const BUCKETS: usize = BITS + 16 * TABLE
 const SIDE: usize = 256 * 16
 const WORK: usize = BUCKETS + 2 * SIDE
-/** A block of 64 bytes of every place that there can be. */
-const WORK_BYTES: usize = PLACES * 64
+/** A block of 64 bytes of every place that there can be, and one of TALL_BLOCK of half of them. */
+const WORK_BYTES: usize = PLACES / 2 * TALL_BLOCK + PLACES / 2 / TREE * TREE_GAP
 /** Rows in and out, one after the other. */
 export const DATA: usize = WORK + WORK_BYTES
-export const DATA_BYTES: usize = 16 << 20
+export const DATA_BYTES: usize = 32 << 20
 
 /** Columns of a block in bytes: with 512 the two thousand rows of a usual bundle take 1 MiB. */
 const BLOCK: usize = 512
@@ -48,14 +58,76 @@ export function prepare(count: usize): void {
  * 2 * places factors are prepared.
  */
 export function encode(k: usize, n: usize, places: usize, width: usize): void {
+  if (places >= TALL_PLACES && k >= TREE) return encodeTall(k, n, places, width)
   const step = blockOf(places)
   for (let column: usize = 0; column < width; column += step) {
     const bytes = min(step, width - column)
     for (let i: usize = 0; i < k; i++) move(WORK + i * bytes, DATA + i * width + column, bytes)
-    inverse(places, places, k, bytes)
-    forward(places, 0, n, bytes)
+    inverse(WORK, places, places, k, bytes)
+    forward(WORK, places, 0, 0, n, bytes)
     const out = DATA + k * width + column
     for (let i: usize = 0; i < n; i++) move(out + i * width, WORK + i * bytes, bytes)
+  }
+}
+
+/** The same for many places, k a multiple of TREE: the lower layers tree by tree, the upper ones strip by strip over all trees. */
+function encodeTall(k: usize, n: usize, places: usize, width: usize): void {
+  for (let column: usize = 0; column < width; column += TALL_BLOCK) {
+    const bytes = min(TALL_BLOCK, width - column)
+    const gap = TREE * bytes + TREE_GAP
+    for (let first: usize = 0, tree = WORK; first < k; first += TREE, tree += gap) {
+      for (let i: usize = 0; i < TREE; i++) move(tree + i * bytes, DATA + (first + i) * width + column, bytes)
+      inverse(tree, TREE, places + first, TREE, bytes)
+    }
+    for (let strip = WORK; strip < WORK + TREE * bytes; strip += STRIP) {
+      upperInverse(strip, gap, places, k / TREE)
+      upperForward(strip, gap, places, (n + TREE - 1) / TREE)
+    }
+    const out = DATA + k * width + column
+    for (let first: usize = 0, tree = WORK; first < n; first += TREE, tree += gap) {
+      const count = min(TREE, n - first)
+      forward(tree, TREE, first, 0, count, bytes)
+      for (let i: usize = 0; i < count; i++) move(out + (first + i) * width, tree + i * bytes, bytes)
+    }
+  }
+}
+
+/** The layers of `inverse` that join trees, for one strip of each; the first `filled` trees are written. */
+function upperInverse(strip: usize, gap: usize, places: usize, filled: usize): void {
+  const trees = places / TREE
+  for (let distance: usize = 1; distance < trees; distance <<= 1) {
+    for (let block: usize = 0; block < filled; block += 2 * distance) {
+      const index = places + (block + distance) * TREE - 1
+      const table = FACTORS + index * TABLE
+      const noFactor = load<u16>(SKEW + index * 2) == 65535
+      const isNew = block + distance >= filled
+      const half = distance * gap
+      for (let x = strip + block * gap; x < strip + (block + distance) * gap; x += gap) {
+        if (isNew) {
+          move(x + half, x, STRIP)
+          if (!noFactor) multiplyAdd(x, x, STRIP, table)
+        } else if (noFactor) add(x + half, x, STRIP)
+        else inverseButterfly(x, x + half, STRIP, table)
+      }
+    }
+    filled = (filled + 2 * distance - 1) & ~(2 * distance - 1)
+  }
+}
+
+/** The layers of `forward` that part trees, for one strip of each; the first `end` trees are wanted. */
+function upperForward(strip: usize, gap: usize, places: usize, end: usize): void {
+  for (let distance = places / TREE / 2; distance >= 1; distance >>= 1) {
+    for (let block: usize = 0; block < end; block += 2 * distance) {
+      const index = (block + distance) * TREE - 1
+      const table = FACTORS + index * TABLE
+      const noFactor = load<u16>(SKEW + index * 2) == 65535
+      const half = distance * gap
+      for (let x = strip + block * gap; x < strip + (block + distance) * gap; x += gap) {
+        if (noFactor) add(x + half, x, STRIP)
+        else if (block + distance >= end) multiplyAdd(x, x + half, STRIP, table)
+        else forwardButterfly(x, x + half, STRIP, table)
+      }
+    }
   }
 }
 
@@ -73,10 +145,10 @@ export function restore(given: usize, wanted: usize, first: usize, used: usize, 
       makeTable(SCALE, load<u16>(ROW_LOGS + i * 2) % 65535)
       scale(WORK + <usize>load<u32>(ROW_PLACES + i * 4) * bytes, DATA + i * width + column, bytes)
     }
-    const grown = inverse(count, 0, used, bytes)
+    const grown = inverse(WORK, count, 0, used, bytes)
     memory.fill(WORK + grown * bytes, 0, (count - grown) * bytes)
     derive(count, bytes)
-    forward(count, first, used, bytes)
+    forward(WORK, count, 0, first, used, bytes)
     for (let i: usize = given; i < given + wanted; i++) {
       makeTable(SCALE, load<u16>(ROW_LOGS + i * 2) % 65535)
       scale(DATA + i * width + column, WORK + <usize>load<u32>(ROW_PLACES + i * 4) * bytes, bytes)
@@ -89,7 +161,7 @@ export function restore(given: usize, wanted: usize, first: usize, used: usize, 
  * to one of 256 buckets for the low and one for the high byte of its symbol; products are taken once per row, of the sums by bit.
  */
 export function combine(count: usize, rowBytes: usize, stride: usize): void {
-  for (let bit: u32 = 0; bit < 16; bit++) makeTable(BITS + bit * TABLE, load<u16>(LOG + (<usize>2 << bit)))
+  for (let bit: usize = 0; bit < 16; bit++) makeTable(BITS + bit * TABLE, load<u16>(LOG + (<usize>2 << bit)))
   memory.fill(BUCKETS, 0, 2 * SIDE)
   for (let row: usize = 0; row < count; row++) {
     const from = DATA + row * stride
@@ -118,13 +190,13 @@ function blockOf(count: usize): usize {
   return max(64, min(BLOCK, (BLOCK_BYTES / count) & ~63))
 }
 
-/** Inverse transform of `count` rows of which only the first `filled` are not zero and are written. Returns how many are written now. */
-function inverse(count: usize, offset: usize, filled: usize, bytes: usize): usize {
+/** Inverse transform of `count` rows at `work`, of which only the first `filled` are not zero and are written. Returns how many are written now. */
+function inverse(work: usize, count: usize, offset: usize, filled: usize, bytes: usize): usize {
   for (let distance: usize = 1; distance < count; distance <<= 1) {
     const half = distance * bytes
     for (let block: usize = 0; block < filled; block += 2 * distance) {
       const index = offset + block + distance - 1
-      const x = WORK + block * bytes
+      const x = work + block * bytes
       const noFactor = load<u16>(SKEW + index * 2) == 65535
       if (block + distance >= filled) {
         memory.copy(x + half, x, half)
@@ -137,13 +209,13 @@ function inverse(count: usize, offset: usize, filled: usize, bytes: usize): usiz
   return filled
 }
 
-/** Transform of `count` rows of which only `start` to `end` are wanted. */
-function forward(count: usize, start: usize, end: usize, bytes: usize): void {
+/** Transform of `count` rows at `work`, of which only `start` to `end` are wanted; `offset` into the factors. */
+function forward(work: usize, count: usize, offset: usize, start: usize, end: usize, bytes: usize): void {
   for (let distance = count >> 1; distance >= 1; distance >>= 1) {
     const half = distance * bytes
     for (let block = start & ~(2 * distance - 1); block < end; block += 2 * distance) {
-      const index = block + distance - 1
-      const x = WORK + block * bytes
+      const index = offset + block + distance - 1
+      const x = work + block * bytes
       if (load<u16>(SKEW + index * 2) == 65535) add(x + half, x, half)
       else if (block + distance >= end) multiplyAdd(x, x + half, half, FACTORS + index * TABLE)
       else forwardButterfly(x, x + half, half, FACTORS + index * TABLE)

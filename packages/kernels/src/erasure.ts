@@ -37,7 +37,7 @@ export type RestoreJob = {
   readonly rowBytes: number
 }
 
-/** Arithmetic of Leopard's code over GF(2^16) in 25 MiB of memory of its own, whatever the size of the rows. */
+/** Arithmetic of Leopard's code over GF(2^16) in 45 MiB of memory of its own, whatever the size of the rows. */
 export type ErasureKernel = {
   /** Places of a transform that the kernel has room for. */
   readonly placesMax: number

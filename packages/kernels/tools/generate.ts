@@ -7,14 +7,14 @@ import asc from 'assemblyscript/asc'
 const KERNELS = [
   { name: 'keccak', source: 'keccak', flags: ['--initialMemory', '6', '--maximumMemory', '6', '--enable', 'simd'] },
   { name: 'sha256', source: 'sha256', flags: ['--initialMemory', '18', '--maximumMemory', '18', '--enable', 'simd'] },
-  { name: 'erasure', source: 'erasure', flags: ['--initialMemory', '408', '--maximumMemory', '408', '--enable', 'simd'] },
+  { name: 'erasure', source: 'erasure', flags: ['--initialMemory', '728', '--maximumMemory', '728', '--enable', 'simd'] },
   { name: 'transformer', source: 'transformer', flags: ['--initialMemory', '1', '--enable', 'simd'] },
   { name: 'train', source: 'train', flags: ['--initialMemory', '2', '--enable', 'simd'] },
   {
     name: 'erasure-relaxed',
     source: 'erasure',
     flags: [
-      ...['--initialMemory', '408', '--maximumMemory', '408', '--enable', 'simd', '--enable', 'relaxed-simd'],
+      ...['--initialMemory', '728', '--maximumMemory', '728', '--enable', 'simd', '--enable', 'relaxed-simd'],
       ...['--use', 'RELAXED=1'],
     ],
   },
