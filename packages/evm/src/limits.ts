@@ -8,6 +8,8 @@ export const INITCODE_BYTES_MAX = 49_152
 export const TRIE_NODES_CACHED_MAX = 200_000
 /** Contract codes kept in memory. */
 export const CODES_CACHED_MAX = 1_000
+/** Bytes of code whose analysis is kept; the analysis takes about ten times as much. */
+export const CODE_ANALYSED_BYTES_MAX = 4_194_304
 /** Accounts that a block builder keeps between blocks. */
 export const ACCOUNTS_CACHED_MAX = 100_000
 /** Built or replayed blocks whose state waits for `commit`; older ones are forgotten. */

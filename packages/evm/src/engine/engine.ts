@@ -1,5 +1,6 @@
 import type { Hex } from '@zerog/primitives'
 import type { AccessListItem, BlockEnvironment, Log } from '../executor.ts'
+import type { Precompiles } from '../interpreter/precompiles/precompile.ts'
 import type { Fork, Rules } from '../interpreter/rules.ts'
 import type { NodeStore } from '../state/node-store.ts'
 import type { WorldState } from '../state/world-state.ts'
@@ -8,7 +9,13 @@ import type { Hooks } from '../tracers/hooks.ts'
 /** Whose interpreter runs the code. State, trie and state transition are ours with each. */
 export type EngineName = 'zerog' | 'ethereumjs'
 
-export type EngineOptions = { readonly fork: Fork; readonly chainId: bigint; readonly store: NodeStore }
+export type EngineOptions = {
+  readonly fork: Fork
+  readonly chainId: bigint
+  readonly store: NodeStore
+  /** At addresses of the installation's own, beside the standard ones. The oracle does not know them. */
+  readonly precompiles?: Precompiles
+}
 
 /** One interpreter with one state; runs one message at a time. After an abort it is thrown away. */
 export type Engine = {

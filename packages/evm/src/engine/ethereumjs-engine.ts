@@ -1,20 +1,19 @@
 import { Hardfork } from '@ethereumjs/common'
 import { EVM, type EVMResult, type EVMRunCallOpts, type Message, NobleBN254 } from '@ethereumjs/evm'
 import { Address } from '@ethereumjs/util'
-import { assert, bigintToBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
+import { assert, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { createAddress, createAddress2 } from '../codec/transaction.ts'
 import type { AccessListItem, BlockEnvironment } from '../executor.ts'
 import { rulesOf } from '../interpreter/rules.ts'
 import { TURN_MS } from '../limits.ts'
-import { latin1 } from '../state/node-store.ts'
 import { createStateManager } from '../state/state-manager.ts'
-import { createWorldState, stateKey, type WorldState } from '../state/world-state.ts'
+import { createWorldState, stateKey } from '../state/world-state.ts'
+import { historicHash } from './block-hash.ts'
 import { chainBls, isBlsLoaded, isBlsPrecompile, loadBls } from './bls.ts'
 import { createChainCommon } from './common.ts'
 import type { Engine, EngineMessage, EngineOptions, Ran } from './engine.ts'
 import { errorText } from './error-text.ts'
 import { attach } from './ethereumjs-hooks.ts'
-import { HISTORY_ADDRESS, HISTORY_WINDOW } from './system-contracts.ts'
 
 /** The interpreter of @ethereumjs/evm: the oracle that our own is compared with. */
 export function createEthereumjsEngine({ fork, chainId, store }: EngineOptions): Engine {
@@ -28,7 +27,7 @@ export function createEthereumjsEngine({ fork, chainId, store }: EngineOptions):
     bls: chainBls,
     blockchain: {
       getBlock: async (height) => {
-        const hash = environment === undefined ? ZERO_HASH : blockHash(state, environment, BigInt(height))
+        const hash = environment === undefined ? ZERO_HASH : historicHash(state, environment, BigInt(height))
         return { hash: () => hash }
       },
       putBlock: async () => undefined,
@@ -162,16 +161,6 @@ export class ChainEvm extends EVM {
 }
 
 const ZERO_HASH = new Uint8Array(32)
-
-/** BLOCKHASH: the parent's from the environment, older ones from the EIP-2935 contract of the state itself. */
-function blockHash(state: WorldState, environment: BlockEnvironment, height: bigint): Uint8Array {
-  if (height === environment.height - 1n) return fromHex(environment.parentHash, 32)
-  const slot = latin1(bigintToBytes(height % HISTORY_WINDOW, 32))
-  const value = state.storage(stateKey(HISTORY_ADDRESS), slot)
-  const hash = new Uint8Array(32)
-  hash.set(value, 32 - value.length)
-  return hash
-}
 
 /** The block as the interpreter reads it. */
 type EngineBlock = NonNullable<EVMRunCallOpts['block']>

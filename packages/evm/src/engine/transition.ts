@@ -4,6 +4,7 @@ import { authorizationHash, createAddress } from '../codec/transaction.ts'
 import type { AccessListItem, Authorization, BlockEnvironment, Log, Refusal } from '../executor.ts'
 import { INITCODE_BYTES_MAX } from '../limits.ts'
 import { EMPTY_CODE_HASH, NEW_ACCOUNT, stateKey, type WorldState } from '../state/world-state.ts'
+import { delegationOf } from './delegation.ts'
 import type { Engine, Ran } from './engine.ts'
 import { AUTHORIZATION_REFUND, intrinsicGas } from './gas.ts'
 
@@ -201,12 +202,6 @@ function check(
     }
   }
   return undefined
-}
-
-/** The address that an EIP-7702 designator points to. */
-export function delegationOf(code: Uint8Array): Uint8Array | undefined {
-  const is = code.length === 23 && code[0] === 0xef && code[1] === 0x01 && code[2] === 0x00
-  return is ? code.subarray(3) : undefined
 }
 
 /** Who signed an EIP-7702 tuple. */
