@@ -29,7 +29,7 @@ export default {
     project('integration', ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts']),
     project('checks', ['tests/checks/**/*.test.ts']),
     project('sim', ['tests/sim/**/*.test.ts']),
-    project('charts', ['tests/charts/**/*.test.ts']),
+    project('charts', ['tests/charts/**/*.test.ts', 'tests/deploy/**/*.test.ts']),
     project('e2e', ['tests/e2e/**/*.test.ts']),
   ],
 }

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import type { TarEntry } from './tar.ts'
 
-const FOLDERS_SKIPPED = new Set(['node_modules', '.git', '.zerog', '.turbo'])
+const FOLDERS_SKIPPED = new Set(['node_modules', '.git', '.zerog', '.turbo', '.cache'])
 const FILE_BYTES_MAX = 8 * 1024 * 1024
 const TOTAL_BYTES_MAX = 64 * 1024 * 1024
 
