@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { compile } from '@zerog/contracts/compile'
 import { keccak256, rlpEncode, rlpInteger, signHash } from '@zerog/evm'
 import { type Hex, toHex } from '@zerog/primitives'
-import { encodeDeployData, encodeFunctionData, getContractAddress } from 'viem'
+import { type Abi, encodeDeployData, encodeFunctionData, getContractAddress } from 'viem'
 import { mnemonicToAccount } from 'viem/accounts'
 
 export const WORKLOADS = ['transfer', 'erc20', 'swap'] as const
@@ -131,11 +131,11 @@ function contracts() {
 }
 
 function deploy({ abi, bytecode }: Artifact, args: readonly unknown[]): Hex {
-  return encodeDeployData({ abi: abi as never, bytecode: bytecode as Hex, args: args as never })
+  return encodeDeployData({ abi: abi as Abi, bytecode: bytecode as Hex, args })
 }
 
 function encode({ abi }: Artifact, functionName: string, args: readonly unknown[]): Hex {
-  return encodeFunctionData({ abi: abi as never, functionName: functionName as never, args: args as never })
+  return encodeFunctionData({ abi: abi as Abi, functionName, args })
 }
 
 function created({ address }: Account, nonce: number): Hex {

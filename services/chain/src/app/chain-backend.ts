@@ -19,6 +19,9 @@ export type LocatedTransaction = {
   readonly logIndexFirst: number
 }
 
+/** What became of one of many transactions: what `submit` would have resolved with, or thrown. */
+export type Submitted = { readonly hash: Hex } | { readonly error: unknown }
+
 /** Everything the JSON-RPC methods need; a validator and a chain-rpc replica both implement it. */
 export type ChainBackend = {
   readonly chainId: bigint
@@ -43,6 +46,8 @@ export type ChainBackend = {
   readonly minPriorityFee: () => bigint
   /** Pool: on a replica these go to the validator. */
   readonly submit: (raw: Uint8Array) => Promise<Hex>
+  /** The same for many at once, in their order: one recovery of all senders, one sync. Never rejects for a refusal. */
+  readonly submitAll: (raws: readonly Uint8Array[]) => Promise<readonly Submitted[]>
   readonly pendingNonce: (address: Hex) => Promise<bigint>
   readonly pooled: (hash: Hex) => Promise<Transaction | undefined>
   readonly poolContent: () => Promise<{ readonly pending: readonly Transaction[]; readonly queued: readonly Transaction[] }>

@@ -1,12 +1,12 @@
 import { decodeTransaction, type Transaction } from '@zerog/evm'
 import { fromHex, type Hex, isHex, REASONS, type Reason, toHex, ZerogError } from '@zerog/primitives'
-import type { ChainBackend } from './chain-backend.ts'
+import type { ChainBackend, Submitted } from './chain-backend.ts'
 
 /**
  * What a replica asks its validator: JSON-RPC 2.0 requests with methods of our own, so that geth's error texts of the pool
  * reach the replica's caller unchanged. `id` is always 1.
  */
-export type PendingMethod = 'zerog_submit' | 'zerog_pendingNonce' | 'zerog_pooled' | 'zerog_poolContent'
+export type PendingMethod = 'zerog_submit' | 'zerog_submitAll' | 'zerog_pendingNonce' | 'zerog_pooled' | 'zerog_poolContent'
 
 export function encodePendingRequest(method: PendingMethod, params: readonly Hex[]): Uint8Array {
   return encodeJson({ jsonrpc: '2.0', id: 1, method, params })
@@ -19,9 +19,12 @@ export async function answerPending(backend: ChainBackend, body: Uint8Array): Pr
     return encodeJson({ jsonrpc: '2.0', id: 1, result: await run(backend, method, params) })
   } catch (error) {
     if (!(error instanceof ZerogError)) throw error
-    const { message, reason, metadata } = error
-    return encodeJson({ jsonrpc: '2.0', id: 1, error: { code: -32000, message, data: { reason, metadata } } })
+    return encodeJson({ jsonrpc: '2.0', id: 1, error: errorItem(error) })
   }
+}
+
+function errorItem({ message, reason, metadata }: ZerogError) {
+  return { code: -32000, message, data: { reason, metadata } }
 }
 
 /** The result of an answer; throws the ZerogError that it carries. */
@@ -29,11 +32,25 @@ export function decodePendingAnswer(body: Uint8Array): unknown {
   const answer = parse(body)
   if (!isRecord(answer)) throw malformed('the answer is not an object')
   if (!isRecord(answer.error)) return answer.result
-  const { message, data } = answer.error
+  throw errorOf(answer.error)
+}
+
+/** The outcomes in an answer to `zerog_submitAll`, one for each of `count` transactions. */
+export function decodeSubmitted(result: unknown, count: number): Submitted[] {
+  if (!Array.isArray(result) || result.length !== count) throw malformed('one outcome for each transaction was expected')
+  return result.map((item: unknown) => {
+    if (typeof item === 'string' && isHex(item, 32)) return { hash: item }
+    if (isRecord(item)) return { error: errorOf(item) }
+    throw malformed('an outcome is neither hash nor error')
+  })
+}
+
+function errorOf(error: Readonly<Record<string, unknown>>): ZerogError {
+  const { message, data } = error
   const details = isRecord(data) ? data : {}
   const reason = typeof details.reason === 'string' && details.reason in REASONS ? (details.reason as Reason) : 'INTERNAL'
   const metadata = isRecord(details.metadata) ? (details.metadata as Record<string, string>) : {}
-  throw new ZerogError(reason, { message: String(message), metadata })
+  return new ZerogError(reason, { message: String(message), metadata })
 }
 
 /** Transactions as the validator sends them; their senders are recovered again. */
@@ -54,6 +71,17 @@ async function run(backend: ChainBackend, method: string, params: readonly unkno
   switch (method) {
     case 'zerog_submit':
       return backend.submit(fromHex(argument()))
+    case 'zerog_submitAll': {
+      const raws = params.map((value) => {
+        if (typeof value !== 'string' || !isHex(value)) throw malformed(`${method}: the arguments must be hexadecimal`)
+        return fromHex(value)
+      })
+      return (await backend.submitAll(raws)).map((submitted) => {
+        if ('hash' in submitted) return submitted.hash
+        if (submitted.error instanceof ZerogError) return errorItem(submitted.error)
+        throw submitted.error
+      })
+    }
     case 'zerog_pendingNonce':
       return `0x${(await backend.pendingNonce(argument(20))).toString(16)}`
     case 'zerog_pooled': {

@@ -1,10 +1,34 @@
-import { decodeTransaction, type Executor, intrinsicGas, type Transaction } from '@zerog/evm'
+import {
+  decodeTransaction,
+  type Executor,
+  intrinsicGas,
+  rlpDecode,
+  rlpEncode,
+  type Transaction,
+  toBytes,
+  toList,
+} from '@zerog/evm'
 import type { Kv, KvWrite, Logger } from '@zerog/ports'
-import { bigintToBytes, bytesToBigint, type Hex, ZerogError } from '@zerog/primitives'
-import { createMempool, POOL_LIMITS, type PoolLimits, type PoolRules, type SenderState } from '../core/mempool.ts'
+import { bigintToBytes, bytesToBigint, concatBytes, type Hex, ZerogError } from '@zerog/primitives'
+import {
+  type AddOutcome,
+  createMempool,
+  POOL_LIMITS,
+  type PoolLimits,
+  type PoolRefusal,
+  type PoolRules,
+  type SenderState,
+} from '../core/mempool.ts'
 import type { ChainBlock } from './block-store.ts'
 import { chunkKey, chunkWrites, readChunks, TABLES } from './block-store.ts'
+import type { Submitted } from './chain-backend.ts'
 import type { Ledger } from './ledger.ts'
+
+/** Where a transaction is journalled, and how many of that entry still wait. */
+type Place = { readonly key: Uint8Array; readonly chunks: number; left: number }
+
+/** Senders whose state is remembered until the next block. */
+const SENDER_STATES_MAX = 10_000
 
 export type Pool = Awaited<ReturnType<typeof openPool>>
 
@@ -25,22 +49,26 @@ export async function openPool(
 ) {
   const pool = createMempool({ ...POOL_LIMITS, ...limits }, { intrinsicGas })
   /** Where each transaction is journalled. */
-  const places = new Map<Hex, { readonly key: Uint8Array; readonly chunks: number }>()
+  const places = new Map<Hex, Place>()
   const listeners = new Set<(transaction: Transaction) => void>()
   const wakers = new Set<() => void>()
   let arrival = 0n
 
-  const journal = (transaction: Transaction): KvWrite[] => {
+  /** One entry for all that arrived together. It is deleted with the last of them; until then a restart judges the others again. */
+  const journal = (transactions: readonly Transaction[]): KvWrite[] => {
+    if (transactions.length === 0) return []
     const key = bigintToBytes(arrival++, 8)
-    const writes = chunkWrites(TABLES.pool, key, transaction.raw)
-    places.set(transaction.hash, { key, chunks: writes.length })
+    const writes = chunkWrites(TABLES.pool, key, encodeEntry(transactions))
+    const place = { key, chunks: writes.length, left: transactions.length }
+    for (const { hash } of transactions) places.set(hash, place)
     return writes
   }
   const strike = (hash: Hex): KvWrite[] => {
     const place = places.get(hash)
     if (place === undefined) return []
     places.delete(hash)
-    return deletions(place.key, place.chunks)
+    place.left -= 1
+    return place.left > 0 ? [] : deletions(place.key, place.chunks)
   }
   const senderState = async (block: ChainBlock, sender: Hex): Promise<SenderState> => {
     const account = await executor.account(block.header.stateRoot, sender)
@@ -51,19 +79,39 @@ export async function openPool(
       !(await executor.code(block.header.stateRoot, sender)).startsWith('0xef0100')
     return { nonce: account.nonce, balance: account.balance, ...(contract && { contract }) }
   }
-  /** Adds on the state of the head; starts over if a block arrived meanwhile, so a stale nonce never enters. */
-  const addToHead = async (transaction: Transaction) => {
-    for (;;) {
+  /** States on the head, of senders that sent something since it came. */
+  const states = new Map<Hex, SenderState>()
+  let statesOf: ChainBlock | undefined
+  const unknownAtHead = (senders: ReadonlySet<Hex>): Hex[] => {
+    const head = ledger.head()
+    if (statesOf !== head || states.size > SENDER_STATES_MAX) states.clear()
+    statesOf = head
+    return [...senders].filter((sender) => !states.has(sender))
+  }
+  /** Adds on the state of the head, in order; a stale nonce never enters. */
+  const addToHead = async (transactions: readonly Transaction[]): Promise<AddOutcome[]> => {
+    const senders = new Set(transactions.map(({ from }) => from))
+    for (let unknown = unknownAtHead(senders); unknown.length > 0; unknown = unknownAtHead(senders)) {
       const head = ledger.head()
-      const state = await senderState(head, transaction.from)
-      if (ledger.head() !== head) continue
-      const outcome = pool.add(transaction, state, rules)
-      // Journalled in the same turn, so nobody ever sees a transaction that is in the pool but not in the journal.
-      if ('added' in outcome && !places.has(transaction.hash)) {
-        kv.write([...outcome.removed.flatMap(({ hash }) => strike(hash)), ...journal(transaction)])
+      for (const sender of unknown) {
+        const state = await senderState(head, sender)
+        if (statesOf === head) states.set(sender, state)
       }
-      return outcome
     }
+    // From here on in one turn, so nobody ever sees a transaction that is in the pool but not in the journal.
+    const fresh = new Map<Hex, Transaction>()
+    const struck: KvWrite[] = []
+    const outcomes = transactions.map((transaction) => {
+      const outcome = pool.add(transaction, states.get(transaction.from) as SenderState, rules) // read above
+      if (!('added' in outcome)) return outcome
+      // What is journalled already comes from the journal.
+      if (!places.has(transaction.hash)) fresh.set(transaction.hash, transaction)
+      for (const { hash } of outcome.removed) if (!fresh.delete(hash)) struck.push(...strike(hash))
+      return outcome
+    })
+    const writes = [...struck, ...journal([...fresh.values()])]
+    if (writes.length > 0) kv.write(writes)
+    return outcomes
   }
 
   await restore()
@@ -78,28 +126,30 @@ export async function openPool(
     for (const [name, chunks] of keys) {
       const key = bigintToBytes(name, 8)
       arrival = name + 1n
-      const transaction = readJournal(key)
-      if (transaction === undefined) {
-        stale.push(...deletions(key, chunks))
-        continue
+      const transactions = readJournal(key)
+      if (transactions.length === 0) stale.push(...deletions(key, chunks))
+      const place = { key, chunks, left: transactions.length }
+      for (const { hash } of transactions) places.set(hash, place)
+      const outcomes = await addToHead(transactions)
+      for (const [index, outcome] of outcomes.entries()) {
+        if (!('added' in outcome)) stale.push(...strike((transactions[index] as Transaction).hash)) // one outcome for each
       }
-      places.set(transaction.hash, { key, chunks })
-      const outcome = await addToHead(transaction)
-      for (const { hash } of 'added' in outcome ? outcome.removed : [transaction]) stale.push(...strike(hash))
     }
     if (stale.length > 0) kv.write(stale)
     logger.info('pool_restored', { transactions: pool.size().transactions, dropped: stale.length })
   }
 
-  /** undefined for what no longer counts: the stand-in signature of an account that was impersonated. */
-  function readJournal(key: Uint8Array): Transaction | undefined {
-    const raw = readChunks(kv, TABLES.pool, key)
-    try {
-      return raw && decodeTransaction(raw, { chainId })
-    } catch (error) {
-      logger.warn('pool_entry_dropped', { error })
-      return undefined
-    }
+  /** Without what no longer counts: the stand-in signature of an account that was impersonated. */
+  function readJournal(key: Uint8Array): Transaction[] {
+    const entry = readChunks(kv, TABLES.pool, key)
+    return decodeEntry(entry ?? new Uint8Array(0)).flatMap((raw) => {
+      try {
+        return [decodeTransaction(raw, { chainId })]
+      } catch (error) {
+        logger.warn('pool_entry_dropped', { error })
+        return []
+      }
+    })
   }
 
   return {
@@ -111,24 +161,28 @@ export async function openPool(
     executable: pool.executable,
     pendingNonce: async (sender: Hex): Promise<bigint> =>
       pool.pendingNonce(sender) ?? (await senderState(ledger.head(), sender)).nonce,
-    /** Resolves with the hash when the journal is on disk. Throws INVALID_ARGUMENT or TRANSACTION_REFUSED with geth's text. */
-    submit: async (transaction: Transaction): Promise<Hex> => {
-      const outcome = await addToHead(transaction)
-      if ('refused' in outcome) {
-        const { message, known, full } = outcome.refused
-        // Wallets take "already known" as success, so it promises as much as a hash.
-        if (known) await kv.flush()
-        if (full) throw new ZerogError('QUEUE_FULL', { message, retryAfterMs: 1_000 })
-        throw new ZerogError('TRANSACTION_REFUSED', { message, ...(known && { metadata: { known: 'true' } }) })
-      }
-      for (const wake of wakers) wake()
-      await kv.flush()
-      for (const listener of [...listeners]) listener(transaction)
-      return transaction.hash
+    /**
+     * Resolves when the journal is on disk: with the hash, or INVALID_ARGUMENT or TRANSACTION_REFUSED with geth's text. What could
+     * not be decoded passes through.
+     */
+    submitAll: async (decoded: readonly (Transaction | { readonly error: unknown })[]): Promise<Submitted[]> => {
+      const transactions = decoded.filter((item) => 'hash' in item)
+      const outcomes = await addToHead(transactions)
+      if (outcomes.some((outcome) => 'added' in outcome)) for (const wake of wakers) wake()
+      // Wallets take "already known" as success, so it promises as much as a hash.
+      if (outcomes.some((outcome) => 'added' in outcome || outcome.refused.known)) await kv.flush()
+      const submitted = outcomes.map((outcome, index): Submitted => {
+        if ('refused' in outcome) return { error: refusalOf(outcome.refused) }
+        const transaction = transactions[index] as Transaction // one outcome for each
+        for (const listener of listeners) listener(transaction)
+        return { hash: transaction.hash }
+      })
+      let next = 0
+      return decoded.map((item) => ('hash' in item ? (submitted[next++] as Submitted) : item))
     },
     /** Puts transactions back that a development chain took out of its blocks. */
     putBack: async (transactions: readonly Transaction[]): Promise<void> => {
-      for (const transaction of transactions) await addToHead(transaction)
+      await addToHead(transactions)
     },
     /**
      * What a new head means for the pool: the journal writes that belong into the block's commit, and the change itself, to be
@@ -172,6 +226,26 @@ export async function openPool(
 }
 
 const EMPTY_CODE = '0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470'
+
+/** In front of a list of transactions; no transaction begins with it. */
+const ENTRY_OF_MANY = 0
+
+function encodeEntry(transactions: readonly Transaction[]): Uint8Array {
+  const [only] = transactions
+  if (only !== undefined && transactions.length === 1) return only.raw
+  return concatBytes(Uint8Array.of(ENTRY_OF_MANY), rlpEncode(transactions.map(({ raw }) => raw)))
+}
+
+function decodeEntry(entry: Uint8Array): Uint8Array[] {
+  if (entry.length === 0) return []
+  if (entry[0] !== ENTRY_OF_MANY) return [entry]
+  return toList(rlpDecode(entry.subarray(1)), 'pool entry').map((raw) => toBytes(raw, 'transaction'))
+}
+
+function refusalOf({ message, known, full }: PoolRefusal): ZerogError {
+  if (full) return new ZerogError('QUEUE_FULL', { message, retryAfterMs: 1_000 })
+  return new ZerogError('TRANSACTION_REFUSED', { message, ...(known && { metadata: { known: 'true' } }) })
+}
 
 function deletions(key: Uint8Array, chunks: number): KvWrite[] {
   return Array.from({ length: chunks }, (_, index) => ({ table: TABLES.pool, key: chunkKey(key, index), value: null }))

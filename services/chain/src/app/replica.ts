@@ -1,6 +1,6 @@
 import { createExecutor, environmentOf, nextBaseFee } from '@zerog/evm'
 import type { Cancel, Clock, Kv, Logger } from '@zerog/ports'
-import { type Hex, isHex, ZerogError } from '@zerog/primitives'
+import { type Hex, isHex, toHex, ZerogError } from '@zerog/primitives'
 import { nextTimestampMs, secondsOf } from '../core/timing.ts'
 import type { ChainBlock, ConsensusPayload } from './block-store.ts'
 import type { ChainBackend, StoredBlock } from './chain-backend.ts'
@@ -9,7 +9,13 @@ import { finalityOf, verifyPayload } from './finality.ts'
 import { guardedKv } from './guarded-kv.ts'
 import { openLedger } from './ledger.ts'
 import type { Crypto, Network } from './network.ts'
-import { decodePendingAnswer, decodePooled, encodePendingRequest, type PendingMethod } from './pending-protocol.ts'
+import {
+  decodePendingAnswer,
+  decodePooled,
+  decodeSubmitted,
+  encodePendingRequest,
+  type PendingMethod,
+} from './pending-protocol.ts'
 import { childEnvironment } from './producer.ts'
 
 /** A block as the validator streams it. */
@@ -124,6 +130,7 @@ export async function openReplica({ network, tipMinWei, delayMs, accounts }: Rep
     nextBaseFee: (block) => nextBaseFee(block.header, network.baseFee),
     minPriorityFee: () => tipMinWei,
     submit: async (raw) => hexOf(await ask('zerog_submit', [`0x${Buffer.from(raw).toString('hex')}`]), 32),
+    submitAll: async (raws) => decodeSubmitted(await ask('zerog_submitAll', raws.map(toHex)), raws.length),
     pendingNonce: async (address) => BigInt(String(await ask('zerog_pendingNonce', [address]))),
     pooled: async (hash) => decodePooled(await ask('zerog_pooled', [hash]), network.chainId)[0],
     poolContent: async () => {

@@ -1,9 +1,9 @@
 import { createExecutor, decodeTransaction, environmentOf, nextBaseFee, type Transaction } from '@zerog/evm'
 import type { Clock, Kv, Logger } from '@zerog/ports'
-import type { Hex } from '@zerog/primitives'
+import { assert, type Hex } from '@zerog/primitives'
 import type { PoolLimits } from '../core/mempool.ts'
 import type { ChainBlock } from './block-store.ts'
-import type { ChainBackend } from './chain-backend.ts'
+import type { ChainBackend, Submitted } from './chain-backend.ts'
 import { createDevControls, type Impersonation, impersonatedSender, impersonatedSignature } from './dev-controls.ts'
 import { type DevelopmentKey, developmentSigner } from './development-signer.ts'
 import { finalityOf } from './finality.ts'
@@ -74,6 +74,17 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
   const signer = developmentSigner(accounts)
   const decode = (raw: Uint8Array): Transaction => decodeSubmitted(raw, network.chainId, impersonation)
 
+  const submitAll = async (raws: readonly Uint8Array[]): Promise<readonly Submitted[]> => {
+    const decoded = raws.map((raw) => {
+      try {
+        return decode(raw)
+      } catch (error) {
+        return { error }
+      }
+    })
+    return pool.submitAll(decoded)
+  }
+
   const blockByHeight = (height: bigint) => (height > ledger.head().header.height ? undefined : ledger.store.byHeight(height))
 
   const backend: ChainBackend = {
@@ -91,7 +102,8 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
       tag === 'at' ? environmentOf(block.header) : producer.pendingEnvironment(block as ChainBlock),
     nextBaseFee: (block) => nextBaseFee(block.header, network.baseFee),
     minPriorityFee: () => tipMinWei,
-    submit: async (raw) => pool.submit(decode(raw)),
+    submit: async (raw) => hashOf((await submitAll([raw]))[0]),
+    submitAll,
     pendingNonce: pool.pendingNonce,
     pooled: async (hash) => pool.get(hash),
     poolContent: async () => pool.content(),
@@ -117,6 +129,12 @@ function decodeSubmitted(raw: Uint8Array, chainId: bigint, impersonation: Impers
   if (any === undefined) return decodeTransaction(raw, { chainId })
   const sender = impersonatedSender(decodeTransaction(raw, { chainId, sender: any }))
   return decodeTransaction(raw, { chainId, ...(sender !== undefined && impersonation.has(sender) && { sender }) })
+}
+
+function hashOf(submitted: Submitted | undefined): Hex {
+  assert(submitted !== undefined, 'each transaction has an outcome')
+  if ('hash' in submitted) return submitted.hash
+  throw submitted.error
 }
 
 function visible(block: ChainBlock | undefined, head: ChainBlock): ChainBlock | undefined {

@@ -7,7 +7,8 @@ import { type Body, type Call, errorText, isCall, type Malformed, parseBody, res
 import { CODE, JsonRpcError, methodNotFound, timedOut, toJsonRpcError } from './errors.ts'
 import type { Filters } from './filters.ts'
 import type { JsonRpcLimits } from './limits.ts'
-import type { Method, MethodContext } from './method.ts'
+import type { ManyMethod, MethodContext, Outcome } from './method.ts'
+import type { Lookup } from './methods/registry.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import { untilShown } from './until-shown.ts'
 
@@ -26,7 +27,7 @@ export type DispatcherDeps = {
   readonly logger: Logger
   readonly meter: Meter
   /** The method of a name; undefined where there is none. A hint says how it could come into being. */
-  readonly lookup: (name: string) => { readonly method: Method } | { readonly hint: string } | undefined
+  readonly lookup: Lookup
 }
 
 export function createDispatcher(limits: JsonRpcLimits, deps: DispatcherDeps): Dispatcher {
@@ -51,13 +52,55 @@ export function createDispatcher(limits: JsonRpcLimits, deps: DispatcherDeps): D
       observe(name, 'ok', deps.clock.monotonicMs() - startedMs)
       return text
     } catch (error) {
-      const requestId = `${runId}-${++requests}`
-      const shown = toJsonRpcError(error, requestId)
-      const ours = shown.code === CODE.internal && shown !== error
-      if (ours) deps.logger.error('rpc_request_failed', { requestId, method: name, error })
-      observe(name, ours ? 'failed' : 'refused', deps.clock.monotonicMs() - startedMs)
-      return errorText(rawId, shown)
+      return failed(error, { rawId, name, startedMs })
     }
+  }
+
+  const failed = (
+    error: unknown,
+    item: { readonly rawId: string; readonly name: string; readonly startedMs: number },
+  ): string => {
+    const { rawId, name, startedMs } = item
+    const requestId = `${runId}-${++requests}`
+    const shown = toJsonRpcError(error, requestId)
+    const ours = shown.code === CODE.internal && shown !== error
+    if (ours) deps.logger.error('rpc_request_failed', { requestId, method: name, error })
+    observe(name, ours ? 'failed' : 'refused', deps.clock.monotonicMs() - startedMs)
+    return errorText(rawId, shown)
+  }
+
+  /** The texts of consecutive requests of one method that does many at once. */
+  const answerMany = async (many: ManyMethod, calls: readonly Call[], context: MethodContext): Promise<readonly string[]> => {
+    const startedMs = deps.clock.monotonicMs()
+    const name = calls[0]?.method as string // a run is not empty
+    const params = calls.map((call) => call.params)
+    let outcomes: readonly Outcome[]
+    try {
+      outcomes = await untilAborted(context.signal, () => many(context, params))
+    } catch (error) {
+      outcomes = calls.map(() => ({ error }))
+    }
+    const durationMs = deps.clock.monotonicMs() - startedMs
+    return calls.map(({ rawId = 'null' }, index) => {
+      const outcome = outcomes[index] as Outcome // one for each call
+      if ('error' in outcome) return failed(outcome.error, { rawId, name, startedMs })
+      observe(name, 'ok', durationMs)
+      return resultText(rawId, outcome.result)
+    })
+  }
+
+  /** From `first` on: the requests that are answered together, at least one. */
+  const nextRun = (
+    items: Body['items'],
+    first: number,
+  ): { readonly run: Body['items']; readonly many: ManyMethod | undefined } => {
+    const head = items[first] as Call | Malformed // within the batch
+    const found = isCall(head) ? deps.lookup(head.method) : undefined
+    if (!isCall(head) || found === undefined || !('many' in found) || found.many === undefined)
+      return { run: [head], many: undefined }
+    let end = first + 1
+    for (let next = items[end]; next !== undefined && isCall(next) && next.method === head.method; next = items[end]) end++
+    return { run: items.slice(first, end), many: found.many }
   }
 
   const answerBatch = async (body: Body, context: MethodContext): Promise<string> => {
@@ -69,17 +112,25 @@ export function createDispatcher(limits: JsonRpcLimits, deps: DispatcherDeps): D
     const parts: string[] = []
     let sizeBytes = 2
     let refusal: JsonRpcError | undefined
-    for (const item of body.items) {
+    for (let first = 0; first < body.items.length; ) {
+      const { run, many } = nextRun(body.items, first)
+      first += run.length
       // What is left when time or space ran out is answered as such, each with its own id.
       if (refusal === undefined && context.signal.aborted) refusal = toJsonRpcError(context.signal.reason ?? timedOut(), runId)
-      let text = refusal === undefined ? await answer(item, context) : errorText(item.rawId ?? 'null', refusal)
-      if (refusal === undefined && sizeBytes + Buffer.byteLength(text) > limits.responseBytesMax) {
-        refusal = tooLarge()
-        text = errorText(item.rawId ?? 'null', refusal)
+      const texts =
+        refusal !== undefined
+          ? []
+          : many === undefined
+            ? [await answer(run[0] as Call | Malformed, context)] // a run is not empty
+            : await answerMany(many, run as readonly Call[], context) // only calls run together
+      for (const [index, { rawId }] of run.entries()) {
+        let text = texts[index]
+        if (refusal === undefined && sizeBytes + Buffer.byteLength(text ?? '') > limits.responseBytesMax) refusal = tooLarge()
+        if (refusal !== undefined) text = errorText(rawId ?? 'null', refusal)
+        if (rawId === undefined || text === undefined) continue
+        sizeBytes += Buffer.byteLength(text) + 1
+        parts.push(text)
       }
-      if (item.rawId === undefined) continue
-      sizeBytes += Buffer.byteLength(text) + 1
-      parts.push(text)
     }
     return parts.length === 0 ? '' : `[${parts.join(',')}]`
   }
@@ -118,9 +169,9 @@ function tooLarge(): JsonRpcError {
   return new JsonRpcError(CODE.responseTooLarge, 'response too large')
 }
 
-type Outcome = 'ok' | 'refused' | 'failed' | 'invalid'
+type Answered = 'ok' | 'refused' | 'failed' | 'invalid'
 
-function instruments(meter: Meter): (method: string, outcome: Outcome, durationMs: number) => void {
+function instruments(meter: Meter): (method: string, outcome: Answered, durationMs: number) => void {
   const requests = meter.counter({
     name: 'zerog_chain_rpc_requests_total',
     help: 'JSON-RPC requests by method (unknown: none of ours) and outcome.',

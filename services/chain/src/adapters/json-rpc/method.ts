@@ -24,6 +24,10 @@ export type MethodContext = {
 /** A JSON-RPC method: its parameters decoded, then run. The result is a JSON value without bigint. */
 export type Method = (context: MethodContext, params: unknown) => unknown
 
+/** The same method for consecutive requests of one batch, where doing them together is cheaper. One outcome for each, in order. */
+export type ManyMethod = (context: MethodContext, params: readonly unknown[]) => Promise<readonly Outcome[]>
+export type Outcome = { readonly result: unknown } | { readonly error: unknown }
+
 export type Param<T> = { readonly decode: Codec<T>; readonly required: boolean; readonly fallback: T | undefined }
 
 export function required<T>(decode: Codec<T>): Param<T> {
@@ -46,7 +50,8 @@ export function method<const P extends readonly Param<any>[]>(
   return (context, given) => run(context, ...decodeParams(params, given))
 }
 
-function decodeParams<P extends readonly Param<any>[]>(params: P, given: unknown): Values<P> {
+/** The decoded parameters of a method, for those that take many requests at once. Throws what a single request is refused with. */
+export function decodeParams<P extends readonly Param<any>[]>(params: P, given: unknown): Values<P> {
   const values = given === undefined || given === null ? [] : given
   if (!Array.isArray(values)) throw invalidParams('non-array args')
   if (values.length > params.length) throw invalidParams(`too many arguments, want at most ${params.length}`)

@@ -2,7 +2,16 @@ import { fromHex, type Hex } from '@zerog/primitives'
 import { bytes, hexOrDecimal } from '../codecs/hex.ts'
 import { CODE, JsonRpcError } from '../errors.ts'
 import { formatReceipt } from '../format/receipt.ts'
-import { type Method, type MethodContext, method, optional, required } from '../method.ts'
+import {
+  decodeParams,
+  type ManyMethod,
+  type Method,
+  type MethodContext,
+  method,
+  type Outcome,
+  optional,
+  required,
+} from '../method.ts'
 import { untilShown } from '../until-shown.ts'
 
 /** Signed transactions in. A hash that was returned is durable in the pool. */
@@ -18,6 +27,32 @@ export const ethSendMethods: Readonly<Record<string, Method>> = {
     const waitMs = timeoutMs === undefined || timeoutMs === 0n ? syncWaitMs : Math.min(Number(timeoutMs), syncWaitMaxMs)
     return sendAndWait(context, fromHex(raw), waitMs)
   }),
+}
+
+const RAW = [required(bytes)] as const
+
+/** A batch of transactions shares the recovery of its senders and one sync. */
+export const ethSendManyMethods: Readonly<Record<string, ManyMethod>> = {
+  eth_sendRawTransaction: async ({ backend, sent }, params) => {
+    const outcomes: Outcome[] = []
+    const raws: Uint8Array[] = []
+    const places: number[] = []
+    for (const [index, given] of params.entries()) {
+      try {
+        const [raw] = decodeParams(RAW, given)
+        raws.push(fromHex(raw as Hex)) // it is required
+        places.push(index)
+      } catch (error) {
+        outcomes[index] = { error }
+      }
+    }
+    for (const [at, submitted] of (await backend.submitAll(raws)).entries()) {
+      const index = places[at] as number // one outcome for each of `raws`
+      if ('hash' in submitted) sent.push(submitted.hash)
+      outcomes[index] = 'hash' in submitted ? { result: submitted.hash } : submitted
+    }
+    return outcomes
+  },
 }
 
 async function sendAndWait(context: MethodContext, raw: Uint8Array, waitMs: number): Promise<unknown> {

@@ -1,6 +1,6 @@
 import type { ChainBackend } from '../../../app/chain-backend.ts'
 import type { JsonRpcLimits } from '../limits.ts'
-import type { Method } from '../method.ts'
+import type { ManyMethod, Method } from '../method.ts'
 import { accountMethods } from './accounts.ts'
 import { debugMethods } from './debug.ts'
 import { DEV_HINT, DEV_PREFIXES, devMethods } from './dev.ts'
@@ -9,7 +9,7 @@ import { ethCallMethods } from './eth-call.ts'
 import { ethChainMethods } from './eth-chain.ts'
 import { ethFeeMethods } from './eth-fees.ts'
 import { ethLogMethods } from './eth-logs.ts'
-import { ethSendMethods } from './eth-send.ts'
+import { ethSendManyMethods, ethSendMethods } from './eth-send.ts'
 import { ethSimulateMethods } from './eth-simulate.ts'
 import { ethStateMethods } from './eth-state.ts'
 import { ethSubscribeMethods } from './eth-subscribe.ts'
@@ -20,7 +20,8 @@ import { zerogMethods } from './zerog.ts'
 
 const MODULES = ['debug', 'eth', 'net', 'rpc', 'txpool', 'web3', 'zerog']
 
-export type Lookup = (name: string) => { readonly method: Method } | { readonly hint: string } | undefined
+export type Found = { readonly method: Method; readonly many?: ManyMethod }
+export type Lookup = (name: string) => Found | { readonly hint: string } | undefined
 
 /** All methods by name. Methods of development nodes exist only where the backend has development controls. */
 export function createLookup(
@@ -52,9 +53,11 @@ export function createLookup(
     ),
     ...(development ? Object.entries(devMethods) : []),
   ])
+  const found = new Map<string, Found>([...methods].map(([name, method]) => [name, { method }]))
+  for (const [name, many] of Object.entries(ethSendManyMethods)) found.set(name, { method: methods.get(name) as Method, many })
   return (name) => {
-    const method = methods.get(name)
-    if (method !== undefined) return { method }
+    const known = found.get(name)
+    if (known !== undefined) return known
     return !development && DEV_PREFIXES.some((prefix) => name.startsWith(prefix)) ? { hint: DEV_HINT } : undefined
   }
 }
