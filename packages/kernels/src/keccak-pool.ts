@@ -34,11 +34,10 @@ export function createKeccakPool(options: KeccakPoolOptions = {}): KeccakPool {
   const pool = createThreadPool<SegmentJob, SegmentResult>({
     workerUrl,
     threads,
-    waitingMax: JOBS_WAITING_MAX,
+    queue: { max: JOBS_WAITING_MAX, full: tooMany },
     transfer: ({ buffer }) => [buffer],
     errors: {
       closed: () => new Error('the hashing pool is closed'),
-      full: tooMany,
       lost: (cause) => new Error('a hashing worker died', { cause }),
     },
   })

@@ -8,7 +8,7 @@ export type ThreadPool<Job, Result> = {
   hasRoom(jobs: number): boolean
   /**
    * The worker's answer to `job`, which is made when a thread is free for it.
-   * @throws what `errors` says when the pool is closed, too many wait or the thread died (its next job gets a new one); the signal's reason
+   * @throws what the options say when the pool is closed, too many wait or the thread died (its next job gets a new one); the signal's reason
    */
   run(job: () => Job, options?: { readonly signal?: AbortSignal | undefined }): Promise<Result>
   /** Ends the threads; what waits or runs is rejected. */
@@ -19,12 +19,12 @@ export type ThreadPoolOptions<Job> = {
   /** A module that answers each message of its parent with one message. */
   readonly workerUrl: URL
   readonly threads: number
-  readonly waitingMax: number
+  /** Absent: the caller bounds what waits. */
+  readonly queue?: { readonly max: number; readonly full: () => Error }
   /** Memory that moves to the thread instead of being copied. */
   readonly transfer?: (job: Job) => Transferable[]
   readonly errors: {
     readonly closed: () => Error
-    readonly full: () => Error
     readonly lost: (cause: unknown) => Error
   }
 }
@@ -40,7 +40,7 @@ type Task<Job, Result> = {
 type Seat<Job, Result> = { worker: Worker | undefined; task: Task<Job, Result> | undefined }
 
 export function createThreadPool<Job, Result>(options: ThreadPoolOptions<Job>): ThreadPool<Job, Result> {
-  const { workerUrl, threads, waitingMax, transfer, errors } = options
+  const { workerUrl, threads, queue, transfer, errors } = options
   const seats: Seat<Job, Result>[] = Array.from({ length: threads }, () => ({ worker: undefined, task: undefined }))
   const waiting: Task<Job, Result>[] = []
   let closed = false
@@ -89,11 +89,11 @@ export function createThreadPool<Job, Result>(options: ThreadPoolOptions<Job>): 
     get waiting() {
       return waiting.length
     },
-    hasRoom: (jobs) => waiting.length + jobs <= waitingMax,
+    hasRoom: (jobs) => queue === undefined || waiting.length + jobs <= queue.max,
     async run(job, { signal } = {}) {
       if (closed) throw errors.closed()
       signal?.throwIfAborted()
-      if (waiting.length >= waitingMax) throw errors.full()
+      if (queue !== undefined && waiting.length >= queue.max) throw queue.full()
       return await new Promise<Result>((resolve, reject) => {
         waiting.push({ job, signal, resolve, reject })
         dispatch()

@@ -11,10 +11,9 @@ const newPool = (code: string, waitingMax = 10): Pool => {
   const pool = createThreadPool<unknown, unknown>({
     workerUrl: new URL(`data:text/javascript,${encodeURIComponent(`import { parentPort } from 'node:worker_threads'; ${code}`)}`),
     threads: 1,
-    waitingMax,
+    queue: { max: waitingMax, full: () => new Error('full') },
     errors: {
       closed: () => new Error('closed'),
-      full: () => new Error('full'),
       lost: (cause) => new Error('lost', { cause }),
     },
   })

@@ -1,17 +1,9 @@
-import { Worker } from 'node:worker_threads'
 import { pathIn } from '@zerog/erasure'
+import { createThreadPool } from '@zerog/kernels/threads'
 import { assert, budget, ZerogError } from '@zerog/primitives'
 import type { CodedBundle, Coder, CodingJob } from '../../app/encoder/coder.ts'
 import { ARENAS_KEPT_MAX, CODING_JOBS_WAITING_MAX } from '../../core/disperser/limits.ts'
 import { arenaBytes, arenaOf, type EncodeJob, type EncodeResult } from './encode-job.ts'
-
-type Task = {
-  readonly job: EncodeJob
-  readonly resolve: (result: EncodeResult) => void
-  readonly reject: (error: unknown) => void
-}
-/** A place for a thread; it starts with its first task, and again after a crash. */
-type Seat = { worker: Worker | undefined; task: Task | undefined }
 
 /**
  * Threads that encode bundles in shared memory: nothing is copied between them and the event loop. Memory of released jobs is kept for
@@ -21,52 +13,12 @@ export function encodePool(options: { readonly threads: number; readonly memoryB
   const workerUrl = new URL(`./encode-worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url)
   const memory = budget({ max: options.memoryBytesMax, queueMax: CODING_JOBS_WAITING_MAX })
   const arenas = arenaShelf(options.memoryBytesMax)
-  const seats: Seat[] = Array.from({ length: options.threads }, () => ({ worker: undefined, task: undefined }))
-  const waiting: Task[] = []
-  let closed = false
-
-  function settle(seat: Seat, outcome: (task: Task) => void): void {
-    const { task, worker } = seat
-    seat.task = undefined
-    worker?.unref()
-    if (task !== undefined) outcome(task)
-    dispatch()
-  }
-
-  function startWorker(seat: Seat): Worker {
-    const worker = new Worker(workerUrl)
-    worker.on('message', (result: EncodeResult) => settle(seat, (task) => task.resolve(result)))
-    // An 'exit' always follows an 'error'; whichever comes first frees the seat.
-    const lost = (cause: unknown): void => {
-      if (seat.worker !== worker) return
-      seat.worker = undefined
-      settle(seat, (task) => task.reject(threadLost(cause)))
-    }
-    worker.on('error', lost)
-    worker.on('exit', (code) => lost(new Error(`exit code ${code}`)))
-    return worker
-  }
-
-  function dispatch(): void {
-    if (closed) return
-    for (const seat of seats) {
-      if (seat.task !== undefined) continue
-      const task = waiting.shift()
-      if (task === undefined) return
-      seat.task = task
-      seat.worker ??= startWorker(seat)
-      seat.worker.ref()
-      seat.worker.postMessage(task.job)
-    }
-  }
-
-  function run(job: EncodeJob): Promise<EncodeResult> {
-    if (closed) return Promise.reject(shuttingDown())
-    return new Promise((resolve, reject) => {
-      waiting.push({ job, resolve, reject })
-      dispatch()
-    })
-  }
+  const threads = createThreadPool<EncodeJob, EncodeResult>({
+    workerUrl,
+    threads: options.threads,
+    // Without a queue's bound: every job holds its part of the budget.
+    errors: { closed: shuttingDown, lost: threadLost },
+  })
 
   return {
     async open(layout, payloadBytes, signal): Promise<CodingJob> {
@@ -80,7 +32,7 @@ export function encodePool(options: { readonly threads: number; readonly memoryB
         layout,
         payload: arena.payload,
         async encode() {
-          const running = run(job)
+          const running = threads.run(() => job)
           working = running.catch(() => {})
           const result = await running
           if ('problem' in result) throw new ZerogError('INTERNAL', { message: `encoding failed: ${result.problem}` })
@@ -97,11 +49,7 @@ export function encodePool(options: { readonly threads: number; readonly memoryB
       }
     },
     stats: () => ({ usedBytes: memory.used(), waiting: memory.waiting() }),
-    async close() {
-      closed = true
-      for (const task of waiting.splice(0)) task.reject(shuttingDown())
-      await Promise.all(seats.map((seat) => seat.worker?.terminate()))
-    },
+    close: () => threads.close(),
   }
 }
 
