@@ -3,7 +3,7 @@ import type { EngineName } from '../src/engine/engine.ts'
 import { readCorpus, runSeed } from './differential/campaign.ts'
 import { type RunOptions, runScenario } from './differential/run-scenario.ts'
 
-const ENGINES: readonly EngineName[] = ['ethereumjs']
+const ENGINES: readonly EngineName[] = ['zerog', 'ethereumjs']
 /** 420 seeds of 48 transactions on the engine that everything runs on, a few on the other one. */
 const SEEDS = { main: 420, other: 10 }
 
@@ -33,7 +33,7 @@ test('a difference is found and cut down to the transaction that shows it', asyn
   // Another PREVRANDAO for our side only.
   const disturb: RunOptions['disturb'] = (environment) => ({ ...environment, prevRandao: `0x${'cd'.repeat(32)}` })
   for (let seed = 1n; seed < 30n; seed++) {
-    const options = { engine: 'ethereumjs', frames: false, replay: false, disturb } as const
+    const options = { engine: 'zerog', frames: false, replay: false, disturb } as const
     const { failure } = await runSeed(seed, options, 120)
     if (failure === undefined) continue
     const { blocks } = failure.scenario

@@ -1,7 +1,7 @@
 import type { CallFrame } from '../../src/executor.ts'
 import type { OracleFrame } from '../../src/oracle/frames.ts'
 import type { OracleResult } from '../../src/oracle/oracle.ts'
-import { errorClass } from './error-class.ts'
+import { sameError } from './error-class.ts'
 
 type Found = { readonly field: string; readonly ours: string; readonly oracle: string } | undefined
 
@@ -18,7 +18,9 @@ export function compareFrames(top: CallFrame, oracle: readonly OracleFrame[], ou
   }
   const output = top.error === undefined || top.error === 'execution reverted' ? (top.output ?? '0x') : '0x'
   const wanted =
-    outcome.error === undefined || outcome.error === 'revert' ? `0x${Buffer.from(outcome.output).toString('hex')}` : '0x'
+    outcome.error === undefined || (outcome.error === 'revert' && top.error === 'execution reverted')
+      ? `0x${Buffer.from(outcome.output).toString('hex')}`
+      : '0x'
   return output === wanted ? undefined : { field: 'output', ours: output, oracle: wanted }
 }
 
@@ -40,7 +42,6 @@ function compareFrame(ours: CallFrame, oracle: OracleFrame, depth: number): Foun
     ['depth', depth, oracle.depth],
     ['creation', creation, oracle.to === undefined],
     ['input', ours.input, oracle.input],
-    ['error', errorClass(ours.error), errorClass(oracle.error)],
   ]
   // geth's frame of the transaction shows the whole transaction's gas, which the receipt has compared.
   if (depth > 0) pairs.push(['gas', BigInt(ours.gas), oracle.gas], ['gasUsed', BigInt(ours.gasUsed), oracle.gasUsed])
@@ -48,7 +49,12 @@ function compareFrame(ours: CallFrame, oracle: OracleFrame, depth: number): Foun
   if (depth > 0 && !failed && !creation) pairs.push(['output', ours.output ?? '0x', oracle.output])
   if (ours.value !== undefined && ours.type !== 'DELEGATECALL') pairs.push(['value', BigInt(ours.value), oracle.value])
   for (const [field, a, b] of pairs) if (a !== b) return { field, ours: String(a), oracle: String(b) }
-  return undefined
+  if (sameError(ours.error, oracle.error, isPrecompile(oracle.to))) return undefined
+  return { field: 'error', ours: String(ours.error), oracle: String(oracle.error) }
+}
+
+function isPrecompile(address: string | undefined): boolean {
+  return address !== undefined && /^0x0{38}(0[1-9a-f]|1[01])$/.test(address)
 }
 
 function describe({ frame }: Flat): string {
