@@ -12,6 +12,7 @@ import { fromHex, type Hex, ZerogError } from '@zerog/primitives'
 import { decodeFunctionResult, encodeFunctionData, recoverMessageAddress } from 'viem'
 import {
   acknowledgement,
+  acknowledgementOfMany,
   type BrokerInstallation,
   bearer,
   brokerInstallation,
@@ -76,7 +77,7 @@ test('registers its service with stake, and its signer by the policy', async () 
 
 describe('an answer', () => {
   test('is what the model said, with its id, its usage and a signature over the exact bytes', async () => {
-    const { response, sha } = await ask(chat('one two three'))
+    const { response, sha } = await ask(chat('one two three'), { headers: { origin: 'http://page.example' } })
     expect(response.status).toBe(200)
     const bytes = Buffer.from(await response.arrayBuffer())
     const answer = JSON.parse(bytes.toString())
@@ -191,6 +192,39 @@ describe('billing', () => {
     const totals = await installation.repository.totals()
     expect(before.balance - (await account()).balance).toBe(totals.paid - totalsBefore.paid)
     expect(totals.billable + totals.carried).toBe(0n)
+  })
+
+  test('one signature acknowledges many answers, and no other than those whose hash it covers', async () => {
+    const ids: string[] = []
+    for (const word of ['first', 'second', 'third']) {
+      const { response } = await ask(chat(word), { headers: { 'x-zerog-acknowledge': 'signed' } })
+      ids.push(response.headers.get('zg-res-key') as string)
+    }
+    const hashes = await Promise.all(
+      ids.map(async (id) => ((await (await get(`/v1/receipts/${id}`)).json()) as { receiptHash: Hex }).receiptHash),
+    )
+    const acks = ids.map((id, index) => ({ id, receiptHash: hashes[index] as Hex }))
+    const send = async (list: readonly { id: string; receiptHash: Hex }[], signature: Hex) =>
+      ((await (await ask({ acks: list, signature }, { path: '/v1/receipts/ack' })).response.json()) as any).results
+    const [first, second, third] = acks as [(typeof acks)[0], (typeof acks)[0], (typeof acks)[0]]
+    const states = (results: { state: string }[]) => results.map(({ state }) => state)
+
+    const ofOther = await acknowledgementOfMany(2, hashes)
+    expect(states(await send(acks, ofOther))).toEqual(['pending', 'pending', 'pending'])
+    const swapped = [
+      { ...first, receiptHash: second.receiptHash },
+      { id: 'chatcmpl-unknown', receiptHash: first.receiptHash },
+    ]
+    const signature = await acknowledgementOfMany(USER, [second.receiptHash, first.receiptHash])
+    expect(states(await send(swapped, signature))).toEqual(['pending', 'unknown'])
+    // The order is signed too, and what was left out is not covered.
+    expect(states(await send([first, second], signature))).toEqual(['pending', 'pending'])
+    expect(states(await send([first], await acknowledgementOfMany(USER, hashes)))).toEqual(['pending'])
+
+    const good = await acknowledgementOfMany(USER, [first.receiptHash, second.receiptHash])
+    expect(states(await send([first, second], good))).toEqual(['billable', 'billable'])
+    expect(states(await send([first, second], good))).toEqual(['billable', 'billable'])
+    expect(((await (await get(`/v1/receipts/${third.id}`)).json()) as { state: string }).state).toBe('pending')
   })
 
   test('an answer that is to be acknowledged counts with the signature of its user, and with no other', async () => {

@@ -6,7 +6,7 @@ import { memoryBrokerRepository } from '../../src/adapters/sql/broker-memory-rep
 import { startBrokerWith } from '../../src/adapters/start/broker.ts'
 import type { BrokerRepository } from '../../src/app/broker/repository.ts'
 import { computeBrokerConfig } from '../../src/config.ts'
-import { acknowledgementDigest } from '../../src/core/receipts/acknowledgement.ts'
+import { acknowledgementDigest, acknowledgementsDigest } from '../../src/core/receipts/acknowledgement.ts'
 import { AT, accountOf, CHAIN_ID, type DevnetChain, devnetChain } from './chain.ts'
 import { type MockBehaviour, mockBehaviour, mockWorkerModule } from './mock-worker.ts'
 
@@ -109,6 +109,10 @@ export async function bearer(
 
 export async function acknowledgement(user: number, receiptHash: Hex): Promise<Hex> {
   return accountOf(user).sign({ hash: acknowledgementDigest(receiptHash, DOMAIN) })
+}
+
+export async function acknowledgementOfMany(user: number, receiptHashes: readonly Hex[]): Promise<Hex> {
+  return accountOf(user).sign({ hash: acknowledgementsDigest(receiptHashes, DOMAIN) })
 }
 
 /** Asks until it is so; fails after the time. */

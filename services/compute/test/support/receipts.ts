@@ -44,7 +44,6 @@ export function receiptRecord(
     },
     receiptHash: word(Number(nonce)),
     signature: `0x${'11'.repeat(65)}`,
-    textSignature: `0x${'22'.repeat(65)}`,
     salt: word(77),
     params: '{}',
     acknowledgement: of.acknowledgement ?? 'write',

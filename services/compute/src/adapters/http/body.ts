@@ -60,7 +60,9 @@ function iterate(response: IncomingMessage, finished: () => boolean): AsyncItera
   })
   response.once('end', () => ended(undefined))
   response.once('error', ended)
-  response.once('close', () => ended(closedEarly()))
+  response.once('close', () => {
+    if (end === undefined) ended(closedEarly())
+  })
   if (response.destroyed) ended(closedEarly())
 
   return {
@@ -96,8 +98,10 @@ function readWhole(response: IncomingMessage, bytesMax: number): Promise<Uint8Ar
     })
     response.once('end', () => resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, total)))
     response.once('error', reject)
-    // Heard only where neither of the others came.
-    response.once('close', () => reject(closedEarly()))
+    // Without an end and without an error.
+    response.once('close', () => {
+      if (!response.complete) reject(closedEarly())
+    })
     if (response.destroyed) reject(closedEarly())
   })
 }

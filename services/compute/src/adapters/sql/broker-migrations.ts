@@ -85,4 +85,10 @@ export const BROKER_MIGRATIONS: readonly Migration[] = [
       CREATE INDEX receipts_by_batch ON compute_broker.receipts (batch_id, user_address, leaf_index) WHERE batch_id IS NOT NULL;
     `,
   },
+  {
+    number: 2,
+    name: "0G's signatures are made when they are asked for",
+    // Kept until no broker of the release before writes it.
+    sql: 'ALTER TABLE compute_broker.receipts ALTER COLUMN text_signature DROP NOT NULL',
+  },
 ]

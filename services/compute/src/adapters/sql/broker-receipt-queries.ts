@@ -109,17 +109,17 @@ const CUT = `UPDATE compute_broker.receipts SET state = ${CUT_STATE} WHERE id = 
 /** A checkpoint gives way to a later one while it is pending; a final receipt stands as it was first written. */
 const INSERT = `
   INSERT INTO compute_broker.receipts
-    (id, kind, provider, user_address, model, receipt, receipt_hash, fee, nonce, finished_at_ms, signature, text_signature, salt, params,
+    (id, kind, provider, user_address, model, receipt, receipt_hash, fee, nonce, finished_at_ms, signature, salt, params,
      acknowledgement, deadline_ms, state)
-  SELECT id, kind, $2, user_address, model, receipt, receipt_hash, fee, nonce, finished_at_ms, signature, text_signature, salt, params,
+  SELECT id, kind, $2, user_address, model, receipt, receipt_hash, fee, nonce, finished_at_ms, signature, salt, params,
      acknowledgement, deadline_ms, 'pending'
   FROM unnest($1::text[], $3::text[], $4::bytea[], $5::text[], $6::bytea[], $7::bytea[], $8::numeric[], $9::int8[], $10::int8[],
-     $11::bytea[], $12::bytea[], $13::bytea[], $14::text[], $15::text[], $16::int8[])
-    AS new (id, kind, user_address, model, receipt, receipt_hash, fee, nonce, finished_at_ms, signature, text_signature, salt, params,
+     $11::bytea[], $12::bytea[], $13::text[], $14::text[], $15::int8[])
+    AS new (id, kind, user_address, model, receipt, receipt_hash, fee, nonce, finished_at_ms, signature, salt, params,
      acknowledgement, deadline_ms)
   ON CONFLICT (id, kind) DO UPDATE SET receipt = excluded.receipt, receipt_hash = excluded.receipt_hash, fee = excluded.fee,
     nonce = excluded.nonce, finished_at_ms = excluded.finished_at_ms, signature = excluded.signature,
-    text_signature = excluded.text_signature, salt = excluded.salt, deadline_ms = excluded.deadline_ms
+    salt = excluded.salt, deadline_ms = excluded.deadline_ms
   WHERE receipts.kind = 'checkpoint' AND receipts.state = 'pending'`
 
 /** Checkpoint and final receipt of an answer expire together, so that never both count. */
@@ -174,7 +174,6 @@ async function insert(
     records.map((record) => record.receipt.nonce),
     records.map((record) => record.receipt.finishedAt),
     bytes((record) => record.signature),
-    bytes((record) => record.textSignature),
     bytes((record) => record.salt),
     text((record) => record.params),
     text((record) => record.acknowledgement),

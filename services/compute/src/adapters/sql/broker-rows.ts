@@ -3,7 +3,7 @@ import { toHex } from '@zerog/primitives'
 import type { Batch, BatchState, ReceiptKind, ReceiptState, SentTransaction, StoredReceipt } from '../../app/broker/repository.ts'
 
 export const RECEIPT_COLUMNS =
-  'id, kind, model, receipt, receipt_hash, signature, text_signature, salt, params, acknowledgement, deadline_ms, state, batch_id, leaf_index'
+  'id, kind, model, receipt, receipt_hash, signature, salt, params, acknowledgement, deadline_ms, state, batch_id, leaf_index'
 
 export type ReceiptRow = {
   id: string
@@ -12,7 +12,6 @@ export type ReceiptRow = {
   receipt: Uint8Array
   receipt_hash: Uint8Array
   signature: Uint8Array
-  text_signature: Uint8Array
   salt: Uint8Array
   params: string
   acknowledgement: 'signed' | 'write'
@@ -58,7 +57,6 @@ export function toReceipt(row: ReceiptRow): StoredReceipt {
     receipt: decodeReceipt(row.receipt),
     receiptHash: toHex(row.receipt_hash),
     signature: toHex(row.signature),
-    textSignature: toHex(row.text_signature),
     salt: toHex(row.salt),
     params: row.params,
     acknowledgement: row.acknowledgement,

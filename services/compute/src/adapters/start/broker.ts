@@ -135,7 +135,7 @@ export async function startBrokerWith(
   const evidence = startEvidence(context, { at, publishes, repository: await openEvidence(context, provider), books: repository })
   const app = createBrokerServer({ bodyBytesMax: LIMIT.bodyBytesMax }, { random, traces: context.traces })
   registerProxyRoutes(app, { broker, metrics, clock, logger })
-  registerAnswerRoutes(app, { signer: signer.address, chainId, receiptAnchor: at.receiptAnchor }, { broker, repository })
+  registerAnswerRoutes(app, { signer, chainId, receiptAnchor: at.receiptAnchor }, { broker, repository })
   registerEvidenceRoutes(app, { broker, desk: evidence.desk })
   registerProviderRoutes(app, { signer: signer.address, provider, chainId }, { broker, sha256: nodeHashing.sha256 })
   const listening = await app.listen({ host: config.host, port: config.port }).catch((error) => {

@@ -1,4 +1,5 @@
 import { addresses, developmentAccounts } from '@zerog/contracts'
+import { receiptDomain } from '@zerog/evidence'
 import { type Hex, ZerogError } from '@zerog/primitives'
 import type { ModuleContext, RunningModule } from '@zerog/runtime'
 import { createAttempts } from '../../app/router/attempt.ts'
@@ -71,9 +72,10 @@ export async function startRouterWith(
   const journal = createJournal({ repository, holder, logger, gather: () => clock.sleep(LIMITS.router.gatherMs) })
   const stopping = new AbortController()
   const { signal } = stopping
+  const domain = receiptDomain({ chainId, receiptAnchor: at.receiptAnchor })
   const books = createBooks(
-    { chainId, receiptAnchor: at.receiptAnchor },
-    { broker: createBrokerApi({ http, sessions }), journal, repository, signer, clock, logger, metrics, signal },
+    { domain },
+    { broker: createBrokerApi({ http, sessions, signer, domain }), journal, repository, signer, clock, logger, metrics, signal },
   )
   const keys = createKeys({ keyTtlMs: config.keyTtlMs, holder }, { repository, clock })
   const onEmpty = (provider: Hex) => {

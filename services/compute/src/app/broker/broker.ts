@@ -6,7 +6,7 @@ import { errorEvent } from '../../core/broker/openai-answer.ts'
 import type { Price } from '../../core/broker/price.ts'
 import type { EmbeddingRequest } from '../../core/openai/embedding-request.ts'
 import type { GenerationRequest } from '../../core/openai/request.ts'
-import { acknowledgementDigest } from '../../core/receipts/acknowledgement.ts'
+import { acknowledgementDigest, acknowledgementsDigest } from '../../core/receipts/acknowledgement.ts'
 import type { Accounts } from './accounts.ts'
 import type { AnswerDeps } from './answer-deps.ts'
 import { answerEmbedding } from './answer-embedding.ts'
@@ -197,6 +197,25 @@ export function createBroker(options: BrokerOptions, deps: BrokerDeps) {
     return work
   }
 
+  async function accept(
+    id: string,
+    signed: (stored: Pick<StoredReceipt, 'receipt' | 'receiptHash'>) => boolean,
+  ): Promise<'billable'> {
+    const stored = awaited.get(id) ?? (await deps.repository.receipt(id))
+    if (stored === undefined) throw unknownId(id)
+    if (!signed(stored)) throw unauthenticated('the acknowledgement is not signed by the user of the receipt')
+    if (await journal.acknowledged(id)) {
+      awaited.remove(id)
+      count(stored.receipt)
+      return 'billable'
+    }
+    const now = await deps.repository.receipt(id)
+    if (now?.kind === 'final' && (now.state === 'billable' || now.state === 'batched')) return 'billable'
+    throw new ZerogError('WRONG_STATE', {
+      message: `the receipt of ${id} is ${now?.state ?? 'gone'}: too late to acknowledge it`,
+    })
+  }
+
   return {
     authorize,
     admit,
@@ -228,22 +247,25 @@ export function createBroker(options: BrokerOptions, deps: BrokerDeps) {
      * WRONG_STATE where it came too late. Saying it twice is harmless.
      */
     async acknowledge(id: string, signature: Hex): Promise<'billable'> {
-      const stored = awaited.get(id) ?? (await deps.repository.receipt(id))
-      if (stored === undefined) throw unknownId(id)
-      const { receipt, receiptHash } = stored
-      if (deps.recoverDigest(acknowledgementDigest(receiptHash, options.domain), signature) !== receipt.user) {
-        throw unauthenticated('the acknowledgement is not signed by the user of the receipt')
-      }
-      if (await journal.acknowledged(id)) {
-        awaited.remove(id)
-        count(receipt)
-        return 'billable'
-      }
-      const now = await deps.repository.receipt(id)
-      if (now?.kind === 'final' && (now.state === 'billable' || now.state === 'batched')) return 'billable'
-      throw new ZerogError('WRONG_STATE', {
-        message: `the receipt of ${id} is ${now?.state ?? 'gone'}: too late to acknowledge it`,
+      return accept(id, ({ receipt, receiptHash }) => {
+        return deps.recoverDigest(acknowledgementDigest(receiptHash, options.domain), signature) === receipt.user
       })
+    },
+
+    /** One signature over many receipts: each is accepted as `acknowledge` would, or fails alone. */
+    acknowledgeTogether(
+      acks: readonly { readonly id: string; readonly receiptHash: Hex }[],
+      signature: Hex,
+    ): readonly Promise<'billable'>[] {
+      const digest = acknowledgementsDigest(
+        acks.map(({ receiptHash }) => receiptHash),
+        options.domain,
+      )
+      const user = deps.recoverDigest(digest, signature)
+      // What was signed is the hash: an id with another receipt is not acknowledged by it.
+      return acks.map(({ id, receiptHash }) =>
+        accept(id, (stored) => stored.receipt.user === user && stored.receiptHash === receiptHash),
+      )
     },
 
     async receipt(id: string): Promise<StoredReceipt> {

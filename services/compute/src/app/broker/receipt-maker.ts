@@ -10,7 +10,6 @@ import {
 import type { Clock, Random } from '@zerog/ports'
 import { type Hex, toHex } from '@zerog/primitives'
 import type { Usage } from '../../core/broker/price.ts'
-import { signatureText } from '../../core/broker/signature-text.ts'
 import type { AnswerSigner, WorkerModel } from './ports.ts'
 import type { ReceiptKind, ReceiptRecord } from './repository.ts'
 
@@ -74,7 +73,6 @@ export function createReceiptMaker(
       receipt,
       receiptHash: hash,
       signature: deps.signer.sign(hash),
-      textSignature: deps.signer.signText(signatureText(of.requestHash, of.responseHash)),
       salt: toHex(deps.random.bytes(32)),
       params: canonicalParams(of.params),
       acknowledgement: of.acknowledgement,

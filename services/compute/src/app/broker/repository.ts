@@ -22,7 +22,6 @@ export type ReceiptRecord = {
   readonly receiptHash: Hex
   /** Of the receipt and of 0G's text about the answer, by the signer, 65 bytes each. */
   readonly signature: Hex
-  readonly textSignature: Hex
   /** 32 bytes that keep a published leaf from telling anything about a guessed receipt. */
   readonly salt: Hex
   /** The canonical JSON behind paramsHash. */

@@ -1,8 +1,7 @@
-import { receiptDomain } from '@zerog/evidence'
+import type { Domain } from '@zerog/evidence'
 import type { Clock, Logger } from '@zerog/ports'
 import { type Drainer, drainer, type Hex } from '@zerog/primitives'
 import type { Price } from '../../core/broker/price.ts'
-import { acknowledgementDigest } from '../../core/receipts/acknowledgement.ts'
 import { checkAnswerReceipt, type ReceiptCheck } from '../../core/router/check-receipt.ts'
 import type { AckState, BrokerApi, ReceiptView } from './broker-api.ts'
 import type { Provider } from './directory.ts'
@@ -56,10 +55,10 @@ const RETRY_FIRST_MS = 20
 const RETRY_MAX_MS = 5_000
 
 type AckQueue = { readonly provider: Provider; readonly waiting: Ack[]; attempt: number; readonly worker: Drainer }
-type Ack = { readonly spend: Spend; readonly signature: Hex; done: () => void }
+type Ack = { readonly spend: Spend; readonly receiptHash: Hex; done: () => void }
 
 export function createBooks(
-  options: { readonly chainId: bigint; readonly receiptAnchor: Hex },
+  { domain }: { readonly domain: Domain },
   deps: {
     readonly broker: BrokerApi
     readonly journal: Journal
@@ -72,7 +71,6 @@ export function createBooks(
   },
 ): Books {
   const { broker, journal, signer, clock, logger, metrics, signal } = deps
-  const domain = receiptDomain(options)
   const queues = new Map<Hex, AckQueue>()
   const work = new Set<Promise<unknown>>()
 
@@ -142,7 +140,7 @@ export function createBooks(
   async function acknowledge(provider: Provider, spend: Spend, receiptHash: Hex): Promise<void> {
     const queue = queues.get(provider.service.provider) ?? openQueue(provider)
     const done = Promise.withResolvers<void>()
-    queue.waiting.push({ spend, signature: signer.sign(acknowledgementDigest(receiptHash, domain)), done: done.resolve })
+    queue.waiting.push({ spend, receiptHash, done: done.resolve })
     queue.worker.wake()
     await done.promise
   }
@@ -160,7 +158,7 @@ export function createBooks(
     await clock.sleep(ACK_GATHER_MS, signal).catch(() => {})
     const batch = queue.waiting.slice(0, ACKS_PER_CALL_MAX)
     try {
-      const acks = batch.map(({ spend, signature }) => ({ id: spend.answerId, signature }))
+      const acks = batch.map(({ spend, receiptHash }) => ({ id: spend.answerId, receiptHash }))
       const states = await broker.acknowledge(queue.provider, acks, signal)
       // They stay in the queue until the outcome is durable: an acknowledgement can be repeated, a lost outcome would stay open.
       await settleAcks(batch, states)

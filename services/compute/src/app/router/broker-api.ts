@@ -1,7 +1,10 @@
+import type { Domain } from '@zerog/evidence'
 import { fromHex, type Hex, isHex, ZerogError } from '@zerog/primitives'
 import { isObject } from '../../core/openai/fields.ts'
+import { acknowledgementDigest, acknowledgementsDigest } from '../../core/receipts/acknowledgement.ts'
 import type { HttpAnswer, HttpClient } from '../http-client.ts'
 import { type Provider, readText } from './directory.ts'
+import type { RouterSigner } from './ports.ts'
 import type { Sessions } from './sessions.ts'
 
 export type AckState = 'pending' | 'billable' | 'void' | 'settled' | 'unknown'
@@ -13,7 +16,7 @@ export type BrokerApi = {
   receipt(provider: Provider, answerId: string, signal: AbortSignal): Promise<ReceiptView | undefined>
   acknowledge(
     provider: Provider,
-    acks: readonly { readonly id: string; readonly signature: Hex }[],
+    acks: readonly { readonly id: string; readonly receiptHash: Hex }[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, AckState>>
 }
@@ -21,7 +24,16 @@ export type BrokerApi = {
 const CALL_MS = 10_000
 const ANSWER_BYTES_MAX = 256 * 1024
 
-export function createBrokerApi(deps: { readonly http: HttpClient; readonly sessions: Sessions }): BrokerApi {
+export function createBrokerApi(deps: {
+  readonly http: HttpClient
+  readonly sessions: Sessions
+  readonly signer: Pick<RouterSigner, 'sign'>
+  readonly domain: Domain
+}): BrokerApi {
+  const { signer, domain } = deps
+  /** Brokers of a release that knows no signature over many. */
+  const singly = new Set<Hex>()
+
   async function call(
     provider: Provider,
     of: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: object; readonly signal: AbortSignal },
@@ -60,7 +72,22 @@ export function createBrokerApi(deps: { readonly http: HttpClient; readonly sess
       return { receipt: fromHex(json.receipt), state: stateOf(json.state) }
     },
     async acknowledge(provider, acks, signal) {
-      const { status, json } = await call(provider, { method: 'POST', path: '/v1/receipts/ack', body: { acks }, signal })
+      const send = (body: object) => call(provider, { method: 'POST', path: '/v1/receipts/ack', body, signal })
+      const { provider: address } = provider.service
+      const together = () => {
+        const hashes = acks.map(({ receiptHash }) => receiptHash)
+        return send({ acks, signature: signer.sign(acknowledgementsDigest(hashes, domain)) })
+      }
+      const each = () =>
+        send({
+          acks: acks.map(({ id, receiptHash }) => ({ id, signature: signer.sign(acknowledgementDigest(receiptHash, domain)) })),
+        })
+      let answer = await (singly.has(address) ? each() : together())
+      if (!singly.has(address) && !knowsTogether(answer)) {
+        singly.add(address)
+        answer = await each()
+      }
+      const { status, json } = answer
       if (status !== 200 || !isObject(json) || !Array.isArray(json.results)) throw unexpected(provider, status)
       const states = new Map<string, AckState>()
       for (const result of json.results) {
@@ -69,6 +96,12 @@ export function createBrokerApi(deps: { readonly http: HttpClient; readonly sess
       return states
     },
   }
+}
+
+/** A broker that knows only single signatures finds none, and leaves every receipt pending. */
+function knowsTogether({ status, json }: { readonly status: number; readonly json: unknown }): boolean {
+  if (status !== 200 || !isObject(json) || !Array.isArray(json.results)) return status !== 400
+  return json.results.some((result) => isObject(result) && result.state !== 'pending')
 }
 
 function stateOf(value: unknown): AckState {

@@ -2,13 +2,14 @@ import { encodeSignedReceipt, type SumProof } from '@zerog/evidence'
 import { type Hex, isHex, toHex, ZerogError } from '@zerog/primitives'
 import type { FastifyInstance } from 'fastify'
 import type { Broker } from '../../../app/broker/broker.ts'
+import type { AnswerSigner } from '../../../app/broker/ports.ts'
 import { type ReceiptProof, receiptProof } from '../../../app/broker/receipt-proof.ts'
 import type { BrokerRepository, StoredReceipt } from '../../../app/broker/repository.ts'
 import { readPublication } from '../../../app/broker/settlement.ts'
 import { signatureText } from '../../../core/broker/signature-text.ts'
 import { parseJsonObject } from '../../../core/openai/fields.ts'
 
-export type AnswerRoutesOptions = { readonly signer: Hex; readonly chainId: bigint; readonly receiptAnchor: Hex }
+export type AnswerRoutesOptions = { readonly signer: AnswerSigner; readonly chainId: bigint; readonly receiptAnchor: Hex }
 
 /** What remains of an answer: 0G's signature, our receipt and its place in a batch, and acknowledgements. */
 export function registerAnswerRoutes(
@@ -16,15 +17,19 @@ export function registerAnswerRoutes(
   options: AnswerRoutesOptions,
   { broker, repository }: { readonly broker: Broker; readonly repository: BrokerRepository },
 ): void {
+  const { signer } = options
   /** 0G's SDK asks without credentials: the text holds two hashes and nothing else. */
   app.get<{ Params: { id: string } }>('/v1/proxy/signature/:id', async ({ params }) => {
-    const { receipt, textSignature } = await broker.receipt(params.id)
+    const { receipt } = await broker.receipt(params.id)
+    const text = signatureText(receipt.requestHash, receipt.responseHash)
+    // Made when it is asked for: few callers do, signing is deterministic, and every answer carries a signed receipt anyway.
+    const signature = signer.signText(text)
     return {
-      text: signatureText(receipt.requestHash, receipt.responseHash),
-      signature: textSignature,
-      signature_ecdsa: textSignature,
-      signing_address: options.signer,
-      signing_address_ecdsa: options.signer,
+      text,
+      signature,
+      signature_ecdsa: signature,
+      signing_address: signer.address,
+      signing_address_ecdsa: signer.address,
       signing_algo: 'ecdsa',
     }
   })
@@ -44,23 +49,35 @@ export function registerAnswerRoutes(
   })
 
   app.post('/v1/receipts/ack', async ({ body }) => {
-    const { acks } = parseJsonObject(body as Uint8Array) // as above
+    const { acks, signature } = parseJsonObject(body as Uint8Array) // as above
     if (!Array.isArray(acks) || acks.length > ACKS_MAX) {
       throw new ZerogError('INVALID_ARGUMENT', { message: `acks must be a list of at most ${ACKS_MAX}` })
     }
-    return { results: await Promise.all(acks.map((ack: unknown) => acknowledgeOne(broker, ack))) }
+    const ids = acks.map(idOf)
+    const answers =
+      signature === undefined
+        ? acks.map(async (ack, index) => broker.acknowledge(ids[index] as string, checkedSignature(ack.signature))) // idOf read it as an object
+        : broker.acknowledgeTogether(
+            acks.map((ack, index) => ({ id: ids[index] as string, receiptHash: checkedHash(ack.receiptHash) })),
+            checkedSignature(signature),
+          )
+    return { results: await Promise.all(answers.map((answer, index) => resultOf(ids[index] as string, answer))) }
   })
 }
 
 /** Acknowledgements of one call. */
 const ACKS_MAX = 256
 
+function idOf(ack: unknown): string {
+  const { id } = (ack ?? {}) as { id?: unknown }
+  if (typeof id === 'string') return id
+  throw new ZerogError('INVALID_ARGUMENT', { message: 'each of acks needs an id' })
+}
+
 /** One bad item must not keep the others from counting. */
-async function acknowledgeOne(broker: Broker, ack: unknown): Promise<{ id: string; state: string }> {
-  const { id, signature } = (ack ?? {}) as { id?: unknown; signature?: unknown }
-  if (typeof id !== 'string') throw new ZerogError('INVALID_ARGUMENT', { message: 'each of acks needs an id' })
+async function resultOf(id: string, answer: Promise<string>): Promise<{ id: string; state: string }> {
   try {
-    return { id, state: await broker.acknowledge(id, checkedSignature(signature)) }
+    return { id, state: await answer }
   } catch (error) {
     if (!(error instanceof ZerogError)) throw error
     if (error.reason === 'NOT_FOUND') return { id, state: 'unknown' }
@@ -75,6 +92,11 @@ function checkedSignature(value: unknown): Hex {
   throw new ZerogError('INVALID_ARGUMENT', { message: 'signature must be 0x and 130 hexadecimal digits' })
 }
 
+function checkedHash(value: unknown): Hex {
+  if (typeof value === 'string' && isHex(value, 32)) return value
+  throw new ZerogError('INVALID_ARGUMENT', { message: 'receiptHash must be 0x and 64 hexadecimal digits' })
+}
+
 function receiptJson(stored: StoredReceipt, proof: ReceiptProof | undefined, options: AnswerRoutesOptions) {
   const { id, kind, model, receipt, receiptHash, signature, salt, params } = stored
   return {
@@ -85,7 +107,7 @@ function receiptJson(stored: StoredReceipt, proof: ReceiptProof | undefined, opt
     receipt: toHex(encodeSignedReceipt({ receipt, signature })),
     receiptHash,
     signature,
-    signer: options.signer,
+    signer: options.signer.address,
     domain: { name: '0G Receipt', version: '1', chainId: String(options.chainId), verifyingContract: options.receiptAnchor },
     fields: Object.fromEntries(
       Object.entries(receipt).map(([name, value]) => [name, typeof value === 'bigint' ? String(value) : value]),

@@ -7,7 +7,7 @@ import { parseEmbeddingRequest } from '../../../core/openai/embedding-request.ts
 import { badRequest } from '../../../core/openai/errors.ts'
 import { parseChatRequest, parseCompletionRequest } from '../../../core/openai/request.ts'
 import { openAiAnswer } from './errors.ts'
-import { CORS_HEADERS } from './server.ts'
+import { corsFor } from './server.ts'
 import { httpSink } from './sink.ts'
 
 type Deps = { readonly broker: Broker; readonly metrics: BrokerMetrics; readonly clock: Clock; readonly logger: Logger }
@@ -43,13 +43,13 @@ async function serve(
   try {
     const { user, admitted } = await broker.admit(request.headers.authorization)
     const acknowledgement = request.headers['x-zerog-acknowledge'] === 'signed' ? 'signed' : 'write'
-    const sink = httpSink(reply.raw, { ...CORS_HEADERS, 'x-request-id': request.id })
+    const sink = httpSink(reply.raw, { ...corsFor(request.headers), 'x-request-id': request.id })
     await answer(
       { user, admitted, body: bodyOf(request), acknowledgement },
       timed(sink, () => firstByte(startedMs)),
     )
   } catch (error) {
-    status = refuse(reply, request.id, error)
+    status = refuse(request, reply, error)
     if (status >= 500) logger.warn('request_failed', { route, requestId: request.id, error })
     else logger.debug('request_refused', { route, status, requestId: request.id, error: String(error) })
   }
@@ -79,7 +79,7 @@ function bodyOf(request: FastifyRequest): Uint8Array {
 }
 
 /** Nothing was sent yet: the whole response is the error. */
-function refuse(reply: FastifyReply, requestId: string, error: unknown): number {
+function refuse({ id, headers: asked }: FastifyRequest, reply: FastifyReply, error: unknown): number {
   const { status, headers, body } = openAiAnswer(error)
   const { raw } = reply
   if (raw.headersSent || raw.destroyed) {
@@ -88,8 +88,8 @@ function refuse(reply: FastifyReply, requestId: string, error: unknown): number 
   }
   const text = JSON.stringify(body)
   raw.writeHead(status, {
-    ...CORS_HEADERS,
-    'x-request-id': requestId,
+    ...corsFor(asked),
+    'x-request-id': id,
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
     ...headers,

@@ -1,13 +1,19 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Random, Traces } from '@zerog/ports'
 import { traceHttp } from '@zerog/runtime'
 import fastify, { type FastifyInstance } from 'fastify'
 import { zeroGError } from './errors.ts'
 
 /** Browser pages of other origins call brokers, and must see the answer's id. */
-export const CORS_HEADERS = {
+const CORS_HEADERS = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers': 'ZG-Res-Key, X-Zerog-Cost-Wei, X-Zerog-Receipt, X-Request-Id, Retry-After',
 } as const
+
+/** Only pages of other origins send `Origin`, and only they need to hear that they may read the answer. */
+export function corsFor({ origin }: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  return origin === undefined ? {} : CORS_HEADERS
+}
 
 /** The HTTP face of a broker without its routes. Bodies arrive as bytes, whatever their type: receipts are about the exact bytes. */
 export function createBrokerServer(
@@ -25,11 +31,11 @@ export function createBrokerServer(
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   traceHttp(app, deps.traces)
-  app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ ...CORS_HEADERS, 'x-request-id': request.id })
-    if (request.method !== 'OPTIONS') return
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers({ ...corsFor(request.headers), 'x-request-id': request.id })
+    if (request.method !== 'OPTIONS') return done()
     const wanted = request.headers['access-control-request-headers']
-    return reply
+    void reply
       .headers({
         'access-control-allow-methods': 'GET, POST, OPTIONS',
         'access-control-allow-headers': wanted ?? 'authorization, content-type',

@@ -9,7 +9,7 @@ import { parseEmbeddingRequest } from '../../../core/openai/embedding-request.ts
 import { badRequest } from '../../../core/openai/errors.ts'
 import { type GenerationRequest, NO_ROUTING, parseChatRequest, parseCompletionRequest } from '../../../core/openai/request.ts'
 import { toOpenAiError } from './errors.ts'
-import { ROUTER_CORS } from './server.ts'
+import { corsFor } from './server.ts'
 import { responseSink } from './sink.ts'
 
 export type GenerationDeps = {
@@ -45,7 +45,7 @@ async function serve(request: FastifyRequest, reply: FastifyReply, path: Asked['
   // From here on the response is ours: bytes must go out as they came.
   reply.hijack()
   let status = 200
-  const fixed = { ...ROUTER_CORS, 'x-request-id': request.id }
+  const fixed = { ...corsFor(request.headers), 'x-request-id': request.id }
   const sink = responseSink(reply.raw, {
     headers: fixed,
     onFirst(first) {

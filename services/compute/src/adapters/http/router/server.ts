@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Random, Traces } from '@zerog/ports'
 import { traceHttp } from '@zerog/runtime'
 import fastify, { type FastifyInstance } from 'fastify'
@@ -9,6 +10,11 @@ export const ROUTER_CORS = {
   'access-control-expose-headers':
     'x-request-id, x-zerog-cost-wei, x-zerog-receipt-id, x-zerog-provider, zg-res-key, retry-after, retry-after-ms, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens',
 } as const
+
+/** Only pages of other origins send `Origin`, and only they need to hear that they may read the answer. */
+export function corsFor({ origin }: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  return origin === undefined ? {} : ROUTER_CORS
+}
 
 /** The HTTP face without its routes. Bodies arrive as bytes: they go on exactly as they came. */
 export function createRouterServer(
