@@ -84,6 +84,8 @@ export type WorldOptions = {
 export type World = {
   readonly trust: Trust
   readonly blob: Uint8Array
+  /** The vector of the DA bundle that holds the blob. */
+  readonly rlc: Uint8Array
   /** Evidence of receipt `index`, with or without the bytes of request and answer. */
   evidence(index: number, full?: boolean): Promise<Evidence>
   bytes(index: number, full?: boolean): Promise<Uint8Array>
@@ -363,7 +365,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     }
   }
   const bytes: World['bytes'] = async (index, full) => encodeEvidence(await evidence(index, full))
-  return { trust, blob, evidence, bytes, material, proofsByLink, chainFacts }
+  return { trust, blob, rlc: encoded.rlc, evidence, bytes, material, proofsByLink, chainFacts }
 }
 
 function applyChange(slots: Record<string, Record<Hex, bigint>>, change: WorldOptions['change']): void {
