@@ -12,6 +12,8 @@ export type BlockEnvironment = {
   readonly prevRandao: Hex
   /** 32 bytes: hash of the validator set */
   readonly extraData: Hex
+  /** EIP-4844, for state tests; here it is always the minimum of 1 wei. */
+  readonly blobBaseFee?: bigint
 }
 
 export type Log = { readonly address: Hex; readonly topics: readonly Hex[]; readonly data: Hex }

@@ -47,6 +47,8 @@ export type EngineMessage = {
   readonly accessList: readonly AccessListItem[]
   readonly authorities: readonly Hex[]
   readonly reportsAccesses: boolean
+  /** Of a type-3 transaction. */
+  readonly blobHashes?: readonly Hex[]
 }
 
 /** What a message did. A failed one has changed nothing. */

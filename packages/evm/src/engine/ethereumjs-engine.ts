@@ -67,6 +67,7 @@ async function run(evm: ChainEvm, message: EngineMessage, environment: BlockEnvi
     value,
     data,
     skipNonceIncrement: true,
+    ...(message.blobHashes !== undefined && { blobVersionedHashes: [...message.blobHashes] }),
   })
   evm.transientStorage.clear()
   const accesses = reportedAccesses(evm)
@@ -176,8 +177,7 @@ function toEngineBlock(environment: BlockEnvironment, baseFeePerGas: bigint): En
       gasLimit: environment.gasLimit,
       baseFeePerGas,
       slotNumber: 0n,
-      // EIP-4844 with no excess: the minimum of 1 wei.
-      getBlobGasPrice: () => 1n,
+      getBlobGasPrice: () => environment.blobBaseFee ?? 1n,
     },
   } as EngineBlock
 }

@@ -4,6 +4,7 @@ import { authorizationHash, createAddress } from '../codec/transaction.ts'
 import type { AccessListItem, Authorization, BlockEnvironment, Log, Refusal } from '../executor.ts'
 import { INITCODE_BYTES_MAX } from '../limits.ts'
 import { EMPTY_CODE_HASH, NEW_ACCOUNT, stateKey, type WorldState } from '../state/world-state.ts'
+import { type BlobFields, blobGasOf, checkBlobs } from './blobs.ts'
 import { delegationOf } from './delegation.ts'
 import type { Engine, Ran } from './engine.ts'
 import { AUTHORIZATION_REFUND, intrinsicGas } from './gas.ts'
@@ -22,6 +23,8 @@ export type MessageRequest = {
   /** undefined: not a type-4 transaction. */
   readonly authorizations: readonly Authorization[] | undefined
   readonly chainId: bigint
+  /** Of a type-3 transaction. */
+  readonly blobs?: BlobFields
 }
 
 export type TransitionMode = {
@@ -63,7 +66,7 @@ export async function applyMessage(
 ): Promise<Applied | Rejected> {
   const { state } = engine
   const sender = stateKey(request.from)
-  const rejected = check(state, request, environment, mode)
+  const rejected = check(engine, request, environment, mode)
   if (rejected !== undefined) return rejected
   const account = state.account(sender) ?? NEW_ACCOUNT
   const creation = request.to === null
@@ -86,7 +89,8 @@ export async function applyMessage(
     return { rejected: 'invalid', message: `max initcode size exceeded: code size ${data.length} limit ${INITCODE_BYTES_MAX}` }
   }
   state.checkpoint()
-  state.putAccount(sender, { ...account, balance: account.balance - upfront, nonce: account.nonce + 1n })
+  const blobFee = blobGasOf(request.blobs) * (environment.blobBaseFee ?? 1n)
+  state.putAccount(sender, { ...account, balance: account.balance - upfront - blobFee, nonce: account.nonce + 1n })
   const authorized = authorize(state, request)
   const ran = isPlainTransfer(engine, request, mode)
     ? transfer(state, request)
@@ -101,6 +105,7 @@ export async function applyMessage(
         accessList,
         authorities: authorized.authorities,
         reportsAccesses: mode.onAccessList !== undefined,
+        ...(request.blobs !== undefined && { blobHashes: request.blobs.hashes }),
       })
   const gasSpent = intrinsic + ran.gasUsed
   const refundMax = gasSpent / 5n
@@ -151,7 +156,7 @@ function gasPrice(request: MessageRequest, environment: BlockEnvironment): bigin
 }
 
 function check(
-  state: WorldState,
+  { state, rules }: Engine,
   request: MessageRequest,
   environment: BlockEnvironment,
   mode: TransitionMode,
@@ -194,7 +199,13 @@ function check(
       return { rejected: 'invalid', message: `EIP-7702 transaction with empty auth list (sender ${from})` }
     }
   }
-  const cost = request.gasLimit * maxFeePerGas + request.value
+  const { blobs } = request
+  if (blobs !== undefined) {
+    const at = { from, to: request.to, fork: rules.fork, blobBaseFee: environment.blobBaseFee ?? 1n }
+    const rejected = checkBlobs(blobs, at)
+    if (rejected !== undefined) return rejected
+  }
+  const cost = request.gasLimit * maxFeePerGas + request.value + blobGasOf(blobs) * (blobs?.maxFeePerGas ?? 0n)
   if (account.balance < cost) {
     return {
       rejected: 'insufficient_funds',

@@ -44,6 +44,8 @@ export function createZerogEngine({ fork, chainId, store, precompiles: custom }:
       beneficiary,
       prevRandao: fromHex(block.prevRandao, 32),
       blockHash: (height) => historicHash(state, block, height),
+      blobBaseFee: block.blobBaseFee ?? 1n,
+      blobHashes: message.blobHashes ?? NO_HASHES,
     }
     const { substate } = machine
     substate.reset(message.reportsAccesses)
@@ -108,6 +110,8 @@ export function createZerogEngine({ fork, chainId, store, precompiles: custom }:
     },
   }
 }
+
+const NO_HASHES: readonly Hex[] = []
 
 /** Gas is counted in doubles. A call that names more than 2^53 gas gets 2^53: nothing runs that long. */
 function gasNumber(gas: bigint): number {

@@ -325,11 +325,15 @@ export function execute(machine: Machine, frame: Frame): Exit {
         word.setBigint(s, sp, environment.baseFeePerGas)
         sp += 8
         break
-      case 0x49: // BLOBHASH: transactions with blobs are not executed (ARCHITECTURE 3a), so there is none at any index
-        word.setNumber(s, sp - 8, 0)
+      case 0x49: {
+        // BLOBHASH: in a block of ours there is none at any index
+        const hash = environment.blobHashes[word.toNumber(s, sp - 8)]
+        if (hash === undefined) word.setNumber(s, sp - 8, 0)
+        else word.setBigint(s, sp - 8, BigInt(hash))
         break
-      case 0x4a: // BLOBBASEFEE: without excess it is the minimum of 1 wei (EIP-4844)
-        word.setNumber(s, sp, 1)
+      }
+      case 0x4a: // BLOBBASEFEE
+        word.setBigint(s, sp, environment.blobBaseFee)
         sp += 8
         break
       case 0x50:

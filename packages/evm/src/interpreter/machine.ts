@@ -1,3 +1,4 @@
+import type { Hex } from '@zerog/primitives'
 import type { WorldState } from '../state/world-state.ts'
 import type { Hooks } from '../tracers/hooks.ts'
 import { CALL, type Call, delegateOf, enterCall } from './call-ops.ts'
@@ -27,6 +28,9 @@ export type RunEnvironment = {
   readonly prevRandao: Uint8Array
   /** Of one of the last 256 blocks. */
   readonly blockHash: (height: bigint) => Uint8Array
+  /** EIP-4844, EIP-7516: of the block and of the transaction. */
+  readonly blobBaseFee: bigint
+  readonly blobHashes: readonly Hex[]
 }
 
 /** How a message ended. */
@@ -228,4 +232,6 @@ const NO_ENVIRONMENT: RunEnvironment = {
   beneficiary: '',
   prevRandao: new Uint8Array(32),
   blockHash: () => new Uint8Array(32),
+  blobBaseFee: 1n,
+  blobHashes: [],
 }
