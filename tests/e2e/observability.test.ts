@@ -1,0 +1,113 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { removeDevnet, startDevnet, type TestDevnet, temporaryFolder, until } from './devnet.ts'
+import { type Instrument, metricsPage, readMetricsPage } from './support/metrics-page.ts'
+
+jest.setTimeout(180_000)
+
+const PAGE = join(import.meta.dirname, '../../docs/metrics.md')
+
+type Span = {
+  readonly service: string
+  readonly name: string
+  readonly traceId: string
+  readonly links: readonly { readonly traceId: string }[]
+}
+
+/** One devnet whose targets send their traces to a collector of ours. */
+let devnet: TestDevnet
+let dataDir: string
+let collector: Server
+const spans: Span[] = []
+
+beforeAll(async () => {
+  collector = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      keep(JSON.parse(Buffer.concat(parts).toString('utf8')))
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+    })
+  })
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve))
+  const { port } = collector.address() as AddressInfo
+  process.env.ZEROG_COMMON_OTLP_ENDPOINT = `http://127.0.0.1:${port}`
+  dataDir = await temporaryFolder()
+  devnet = await startDevnet(dataDir)
+})
+afterAll(async () => {
+  delete process.env.ZEROG_COMMON_OTLP_ENDPOINT
+  await removeDevnet(dataDir)
+  collector.closeAllConnections()
+  collector.close()
+})
+
+/** OTLP's JSON form, as far as it is used. */
+function keep(document: any): void {
+  for (const { resource, scopeSpans } of document.resourceSpans) {
+    const service = resource.attributes.find(({ key }: any) => key === 'service.name').value.stringValue
+    for (const { spans: found } of scopeSpans)
+      for (const { name, traceId, links = [] } of found) spans.push({ service, name, traceId, links })
+  }
+}
+
+test('one trace id runs from a chat request through every service that it needs, to its settlement', async () => {
+  const { openaiUrl, openaiKey } = devnet.endpoints.compute as { openaiUrl: string; openaiKey: string }
+  const model = (
+    (await (await fetch(`${openaiUrl}/models`, { headers: { authorization: `Bearer ${openaiKey}` } })).json()) as any
+  ).data[0].id
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  const answer = await fetch(`${openaiUrl}/chat/completions`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${openaiKey}`,
+      'content-type': 'application/json',
+      traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+    },
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'What is a bundle?' }], max_tokens: 8 }),
+  })
+  expect(answer.status).toBe(200)
+  await answer.text()
+  const services = () => [...new Set(spans.filter((span) => span.traceId === traceId).map(({ service }) => service))].sort()
+  const settled = () => spans.some((span) => span.traceId === traceId && span.name === 'settlement: settle')
+  await until('the settlement of the answer', settled, 60_000)
+  await until('six services', () => services().length >= 6, 30_000)
+  expect(services()).toEqual(
+    expect.arrayContaining([
+      'zerog-gateway',
+      'zerog-compute-router',
+      'zerog-compute-broker',
+      'zerog-compute-worker',
+      'zerog-da-disperser',
+      'zerog-chain-rpc',
+    ]),
+  )
+  // Batches are linked to each request that they are for.
+  const settlement = spans.find((span) => span.traceId === traceId && span.name.startsWith('settlement'))
+  expect(settlement?.links.map((link) => link.traceId)).toContain(traceId)
+})
+
+test('the doctor writes through every layer and reads back', async () => {
+  const { code, json } = await devnet.zerog('doctor', '--write', '--json')
+  const written = json().data.checks.filter(({ name }: { name: string }) => /^(write|ask)/.test(name))
+  expect(written.map(({ name, state }: { name: string; state: string }) => `${name}: ${state}`)).toEqual([
+    'write to the chain: ok',
+    'write to storage: ok',
+    'write to data availability: ok',
+    'ask a model: ok',
+  ])
+  expect(code).toBe(0)
+})
+
+test('docs/metrics.md lists every metric with its labels, and no other', async () => {
+  const { admin } = devnet.endpoints.services.gateway as { admin: string }
+  const instruments = (await (await fetch(`http://${admin}/metrics/instruments`)).json()) as readonly Instrument[]
+  if (process.env.ZEROG_UPDATE === '1') writeFileSync(PAGE, metricsPage(instruments))
+  const shown = (list: readonly Instrument[]) => list.map(({ name, kind, labels }) => `${name} ${kind} ${labels.join()}`)
+  expect(shown(readMetricsPage(readFileSync(PAGE, 'utf8')))).toEqual(shown(instruments))
+  const text = await (await fetch(`http://${admin}/metrics`)).text()
+  expect(text).toMatch(/^zerog_runtime_server_up\{server="postgres"\} 1$/m)
+})
