@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { processesOf, removeDevnet, startDevnet, type TestDevnet, temporaryFolder } from './devnet.ts'
+import { processesOf, removeDevnet, startDevnet, type TestDevnet, temporaryFolder, until, zerog } from './devnet.ts'
 
 jest.setTimeout(180_000)
 
@@ -24,7 +26,7 @@ describe.each(SHAPES)('%s', (_shape, flags) => {
     expect({ code, err: code === 0 ? '' : err }).toEqual({ code: 0, err: '' })
     const { steps, verified } = json().data
     expect(verified).toBe(true)
-    const layers = { chain: 4, storage: 4, da: 3, compute: 2 }
+    const layers = { chain: 4, storage: 4, da: 3, compute: 3 }
     expect(steps.map(({ layer }: Step) => layer)).toEqual(
       Object.entries(layers).flatMap(([name, count]) => Array(count).fill(name)),
     )
@@ -40,16 +42,40 @@ describe.each(SHAPES)('%s', (_shape, flags) => {
     root = storedRoot(steps)
   })
 
+  test('evidence of an answer is refused until it is settled, and says when to come back', async () => {
+    const { rpcUrl, compute } = devnet.endpoints
+    const headers = { authorization: `Bearer ${compute?.openaiKey}`, 'content-type': 'application/json' }
+    const get = (path: string, key = headers.authorization) => fetch(`${rpcUrl}/v1/${path}`, { headers: { authorization: key } })
+    const { data } = (await (await get('models')).json()) as { data: { id: string }[] }
+    const body = JSON.stringify({ model: data[0]?.id, messages: [{ role: 'user', content: 'What is a blob?' }] })
+    const answer = await fetch(`${rpcUrl}/v1/chat/completions`, { method: 'POST', headers, body })
+    await answer.arrayBuffer()
+    const id = answer.headers.get('x-zerog-receipt-id') ?? ''
+    const early = await get(`evidence/${id}`)
+    expect([early.status, Number(early.headers.get('retry-after')) > 0]).toEqual([409, true])
+    expect(((await early.json()) as { error: { message: string } }).error.message).toMatch(/not settled yet/)
+    expect((await get('evidence/chatcmpl-of-nobody')).status).toBe(404)
+    expect((await get(`evidence/${id}`, `Bearer sk-zerog-${'x'.repeat(43)}`)).status).toBe(401)
+    let file = early
+    await until('evidence of the answer', async () => {
+      file = await get(`evidence/${id}`)
+      return file.status === 200
+    })
+    expect(file.headers.get('content-type')).toBe('application/vnd.zerog.evidence')
+    expect(Buffer.from(await file.arrayBuffer()).toString('latin1', 0, 4)).toBe('0GEV')
+  })
+
   test('the doctor finds nothing', async () => {
     const { code, json } = await devnet.zerog('doctor', '--json')
     expect(json().data.checks.filter(({ state }: { state: string }) => state === 'failed')).toEqual([])
     expect(code).toBe(0)
   })
 
-  test('down leaves no process, and a second start has everything that was there', async () => {
+  test('down leaves no process, the evidence of the demo holds without any, and a second start has everything that was there', async () => {
     const before = (await devnet.zerog('chain', 'status', '--json')).json().data
     expect((await devnet.zerog('down', '--json')).json().data).toMatchObject({ stopped: true, killed: 0 })
     expect(processesOf(devnet.dataDir)).toEqual([])
+    await expectEvidence(devnet, before.finality.validatorSetHash)
     expect((await devnet.zerog('doctor', '--deep', '--json')).json().data).toMatchObject({ healthy: true })
     devnet = await startDevnet(devnet.dataDir, ...flags)
     // Services send transactions of their own, so the head may be another one by now.
@@ -58,3 +84,22 @@ describe.each(SHAPES)('%s', (_shape, flags) => {
     expect((await devnet.zerog('storage', 'check', root, '--json')).json().data).toMatchObject({ root, verified: true })
   })
 })
+
+/** Of the demo's last answer, with nothing but the file and the hash of the validators. */
+async function expectEvidence(devnet: TestDevnet, validatorSetHash: string): Promise<void> {
+  const file = join(devnet.dataDir, 'demo.0gev')
+  const { code, json } = await zerog(['verify', file, '--trust', validatorSetHash, '--json'])
+  const links: readonly { readonly name: string; readonly state: string }[] = json().data.links
+  expect(links.filter(({ state }) => state !== 'proven')).toEqual([])
+  expect({ code, count: links.length }).toEqual({ code: 0, count: 11 })
+  // In full, with request and answer; the bound of the issue is for hashes alone.
+  expect((await readFile(file)).length).toBeLessThan(65_536)
+  const other = await zerog(['verify', file, '--trust', `0x${'5c'.repeat(32)}`, '--json'])
+  expect(other.code).toBe(9)
+  expect(
+    other
+      .json()
+      .data.links.filter(({ ok }: { ok: boolean }) => !ok)
+      .map(({ name }: { name: string }) => name),
+  ).toEqual(['validators'])
+}

@@ -112,6 +112,7 @@ async function demo(context: ActionContext) {
     withDa: settings.devnet?.da !== undefined,
     daNodeProcess: separateProcess(settings.devnet, 'da-node-1'),
     openaiKey: settings.devnet?.compute?.openaiKey,
+    evidenceFile: join(settings.dataDir, 'demo.0gev'),
     signal: context.signal,
     timeoutMs: settings.timeoutMs,
     onStep: (step) => context.output.note(`${step.layer}: ${step.step} (${step.ms} ms)`),

@@ -1,6 +1,7 @@
+import { writeFile } from 'node:fs/promises'
 import { addresses, artifacts } from '@zerog/contracts'
 import { assert, ZerogError } from '@zerog/primitives'
-import type { ZerogClient } from '@zerog/sdk'
+import type { ChatAnswer, ZerogClient } from '@zerog/sdk'
 import { decodeFunctionResult, encodeFunctionData, type Hex, parseEventLogs } from 'viem'
 import { type Limits, mustBe, type Timed } from './step.ts'
 
@@ -9,16 +10,18 @@ const { abi } = artifacts.inferenceServing
 const SUCCESS = 0
 const POLL_MS = 200
 
+export type ComputeLimits = Limits & {
+  readonly apiKey: string
+  /** Where evidence of the answer is written. */
+  readonly evidenceFile: string
+}
+
 /** A question is asked, its answer verified byte by byte, and its fee followed to the chain. */
-export async function demoCompute(
-  client: ZerogClient,
-  limits: Limits & { readonly apiKey: string },
-  timed: Timed,
-): Promise<void> {
+export async function demoCompute(client: ZerogClient, limits: ComputeLimits, timed: Timed): Promise<void> {
   const { apiKey, signal } = limits
   const inference = addresses({ chainId: BigInt(await client.chainId()) }).inferenceServing
   const { height } = await client.chain.status()
-  let answered: { readonly user: Hex; readonly provider: Hex; readonly fee: bigint } | undefined
+  let answered: { readonly answer: ChatAnswer; readonly user: Hex; readonly provider: Hex; readonly fee: bigint } | undefined
 
   await timed(async () => {
     const [model] = await client.compute.models({ apiKey, signal })
@@ -33,7 +36,7 @@ export async function demoCompute(
     const answer = await client.compute.chat(request, { apiKey, signal })
     const { receipt, checks } = await client.compute.verify(answer, { apiKey, signal })
     mustBe(answer.text.length > 0, 'the answer is empty')
-    answered = { user: receipt.user, provider: receipt.provider, fee: receipt.fee }
+    answered = { answer, user: receipt.user, provider: receipt.provider, fee: receipt.fee }
     return {
       layer: 'compute',
       step: 'ask, verify the receipt',
@@ -43,7 +46,7 @@ export async function demoCompute(
     }
   })
   assert(answered !== undefined, 'the first step sets the answer')
-  const { user, provider, fee } = answered
+  const { answer, user, provider, fee } = answered
 
   await timed(async () => {
     const hash = await settlementOf(client, { inference, user, fromHeight: BigInt(height) + 1n, limits })
@@ -53,6 +56,37 @@ export async function demoCompute(
     mustBe(claimed === paid && paid >= fee, `${claimed} wei were claimed and ${paid} paid, the answer cost ${fee}`)
     return { layer: 'compute', step: 'watch the settlement', id: hash, detail: `${claimed} wei claimed, ${paid} paid` }
   })
+
+  await timed(async () => {
+    const file = await evidenceOf(client, answer, limits)
+    return { layer: 'compute', step: 'verify the evidence', id: answer.id, ...file }
+  })
+}
+
+/**
+ * Every link from the bytes of an answer to the validators, with nothing but the hash of their set. A stranger takes it from a node of
+ * his own; here it is the one that this network's newest certificate was verified with.
+ */
+async function evidenceOf(
+  client: ZerogClient,
+  answer: ChatAnswer,
+  { apiKey, signal, timeoutMs, evidenceFile }: ComputeLimits,
+): Promise<{ readonly detail: string }> {
+  const [{ attachAnswer, verifyEvidence }, { blstMultisignature }, { proveBlock }] = await Promise.all([
+    import('@zerog/sdk/verify'),
+    import('@zerog/consensus/blst'),
+    import('@zerog/sdk/light'),
+  ])
+  const { validatorSetHash } = await proveBlock(client, 'latest', { multisignature: blstMultisignature, signal })
+  const hashes = await client.compute.evidence(answer.id, { apiKey, signal, waitMs: timeoutMs })
+  const bytes = attachAnswer(hashes, { request: answer.requestBytes, response: answer.responseBytes })
+  await writeFile(evidenceFile, bytes)
+  const { links } = verifyEvidence(bytes, { validatorSetHash }, { multisignature: blstMultisignature })
+  const unproven = links.filter(({ state }) => state !== 'proven').map(({ name, detail }) => `${name}: ${detail}`)
+  mustBe(unproven.length === 0, `evidence of the answer: ${unproven.join('; ')}`)
+  return {
+    detail: `${links.length} links proven, ${bytes.length} bytes: zerog verify ${evidenceFile} --trust ${validatorSetHash}`,
+  }
 }
 
 /** The transaction that settled with the user. */

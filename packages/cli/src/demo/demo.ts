@@ -31,6 +31,8 @@ export async function runDemo(
     readonly daNodeProcess?: number | undefined
     /** Key of the router; absent where there is no compute layer. */
     readonly openaiKey?: string | undefined
+    /** Where evidence of the demo's answer is written. */
+    readonly evidenceFile: string
     readonly signal: AbortSignal
     readonly timeoutMs: number
     readonly onStep: (step: DemoStep) => void
