@@ -47,3 +47,5 @@ export const CACHE_ENTRIES_MAX = 100_000
 export const SQL_CONNECTIONS_MAX = 10
 export const SQL_STATEMENT_MS = 30_000
 export const SQL_RETRIES_MAX = 5
+/** Statements that are planned once per connection; each costs the server memory. */
+export const SQL_PREPARED_MAX = 200

@@ -10,7 +10,14 @@ export type SqlValue =
 
 /** PostgreSQL. int8 columns come back as bigint, bytea as Uint8Array, timestamptz as Date. Repositories are built on this. */
 export interface SqlSession {
-  query<Row extends Record<string, unknown>>(text: string, values?: readonly SqlValue[]): Promise<readonly Row[]>
+  query<Row extends Record<string, unknown>>(
+    text: string,
+    values?: readonly SqlValue[],
+    options?: {
+      /** Plans the statement once per connection: for constant texts that run with every request. */
+      readonly prepared?: boolean
+    },
+  ): Promise<readonly Row[]>
 }
 
 export interface Sql extends SqlSession {

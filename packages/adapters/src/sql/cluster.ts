@@ -1,9 +1,9 @@
-import { randomInt } from 'node:crypto'
+import { createHash, randomInt } from 'node:crypto'
 import type { Clock, Logger, Sql, SqlSession, SqlValue } from '@zerog/ports'
-import { ZerogError } from '@zerog/primitives'
+import { assert, ZerogError } from '@zerog/primitives'
 import pg from 'pg'
 import { systemClock } from '../clock/system.ts'
-import { SQL_CONNECTIONS_MAX, SQL_RETRIES_MAX, SQL_STATEMENT_MS } from '../limits.ts'
+import { SQL_CONNECTIONS_MAX, SQL_PREPARED_MAX, SQL_RETRIES_MAX, SQL_STATEMENT_MS } from '../limits.ts'
 import { isRetriable, placeOf, sqlError } from './errors.ts'
 import { migrate } from './migrate.ts'
 import { sqlTypes } from './types.ts'
@@ -29,9 +29,14 @@ export function postgresSql(options: PostgresOptions): Sql {
   const where = placeOf(options.url)
   const pool = createPool(options)
   const queryOf = (runner: pg.Pool | pg.PoolClient): SqlSession['query'] => {
-    return async <Row extends Record<string, unknown>>(text: string, values: readonly SqlValue[] = []) => {
+    return async <Row extends Record<string, unknown>>(
+      text: string,
+      values: readonly SqlValue[] = [],
+      { prepared = false }: { readonly prepared?: boolean } = {},
+    ) => {
       try {
-        const { rows } = await runner.query<Row>(text, [...values])
+        const statement = { text, values: [...values] }
+        const { rows } = await runner.query<Row>(prepared ? { ...statement, name: nameOf(text) } : statement)
         // Several statements in one text (a migration) give several results, and no rows to anybody.
         return rows ?? []
       } catch (error) {
@@ -93,6 +98,17 @@ export function postgresSql(options: PostgresOptions): Sql {
     },
   }
   return sql
+}
+
+/** Names of prepared statements, the same in every connection: the server knows a statement by its name alone. */
+const names = new Map<string, string>()
+function nameOf(text: string): string {
+  const known = names.get(text)
+  if (known !== undefined) return known
+  assert(names.size < SQL_PREPARED_MAX, 'only constant texts are prepared')
+  const name = `zerog_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
+  names.set(text, name)
+  return name
 }
 
 /** A pool with our types, time limits and an ear for connections that break while idle. */

@@ -28,7 +28,7 @@ export function receiptQueries(sql: Sql, provider: Uint8Array): Pick<BrokerRepos
         await insert(session, provider, checkpoints, INSERT)
         await insert(session, provider, finals, INSERT_FINALS)
         const accepted = await acknowledge(session, acknowledged)
-        if (cut.length > 0) await session.query(CUT, [cut])
+        if (cut.length > 0) await session.query(CUT, [cut], PREPARED)
         return { acknowledged: new Set(accepted) }
       }
       // A single statement is a transaction of its own; asking for one would cost two more round trips before an answer's last byte.
@@ -59,7 +59,7 @@ export function receiptQueries(sql: Sql, provider: Uint8Array): Pick<BrokerRepos
       return found[0]
     },
     async unsettled(user) {
-      const rows = await sql.query<{ amount: string }>(UNSETTLED, [provider, fromHex(user, 20)])
+      const rows = await sql.query<{ amount: string }>(UNSETTLED, [provider, fromHex(user, 20)], PREPARED)
       return BigInt(rows[0]?.amount ?? '0')
     },
     async unacknowledgedCount(user, sinceMs) {
@@ -67,6 +67,7 @@ export function receiptQueries(sql: Sql, provider: Uint8Array): Pick<BrokerRepos
         `SELECT count(*)::int8 AS count FROM compute_broker.receipts WHERE provider = $1 AND user_address = $2 AND kind = 'final'
          AND state = 'void' AND acknowledgement = 'signed' AND finished_at_ms >= $3`,
         [provider, fromHex(user, 20), sinceMs],
+        PREPARED,
       )
       return Number(rows[0]?.count ?? 0n)
     },
@@ -102,6 +103,9 @@ export function receiptQueries(sql: Sql, provider: Uint8Array): Pick<BrokerRepos
     },
   }
 }
+
+/** These run with every answer: planning them costs the database more than running them. */
+const PREPARED = { prepared: true }
 
 const CUT_STATE = `CASE kind WHEN 'final' THEN 'void' ELSE 'billable' END`
 const CUT = `UPDATE compute_broker.receipts SET state = ${CUT_STATE} WHERE id = ANY($1::text[]) AND state = 'pending'`
@@ -162,7 +166,7 @@ async function insert(
   if (records.length === 0) return
   const bytes = (of: (record: ReceiptRecord) => Hex) => records.map((record) => fromHex(of(record)))
   const text = (of: (record: ReceiptRecord) => string) => records.map(of)
-  await session.query(statement, [
+  const values = [
     text((record) => record.id),
     provider,
     text((record) => record.kind),
@@ -178,7 +182,8 @@ async function insert(
     text((record) => record.params),
     text((record) => record.acknowledgement),
     records.map((record) => record.deadlineMs),
-  ])
+  ]
+  await session.query(statement, values, PREPARED)
 }
 
 async function acknowledge(session: SqlSession, ids: readonly string[]): Promise<readonly string[]> {
@@ -195,6 +200,7 @@ async function acknowledge(session: SqlSession, ids: readonly string[]): Promise
      )
      SELECT id FROM accepted`,
     [ids],
+    PREPARED,
   )
   return rows.map(({ id }) => id)
 }

@@ -91,6 +91,9 @@ function keyQueries(sql: Sql): Pick<RouterRepository, KeyMethods> {
   }
 }
 
+/** These run with every answer: planning them costs the database more than running them. */
+const PREPARED = { prepared: true }
+
 type SpendRow = {
   provider: Uint8Array
   answer_id: string
@@ -174,6 +177,7 @@ async function bookSpends(session: SqlSession, holder: string, spent: readonly S
      )
      UPDATE compute_router.keys k SET spent = k.spent + b.cost FROM booked b WHERE k.key_id = b.key_id`,
     [booked.map((row) => row.key_id), booked.map((row) => row.cost), holder],
+    PREPARED,
   )
 }
 
@@ -200,6 +204,7 @@ async function insertSpends(
       spends.map(({ receipt }) => receipt),
       spends.map(({ atMs }) => atMs),
     ],
+    PREPARED,
   )
 }
 
@@ -223,6 +228,7 @@ async function applyOutcomes(
       outcomes.map(({ provider }) => fromHex(provider, 20)),
       outcomes.map(({ state }) => state),
     ],
+    PREPARED,
   )
 }
 
