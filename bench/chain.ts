@@ -9,8 +9,8 @@ import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { drive, setUp } from './chain/drive.ts'
-import { printProfile } from './chain/profile.ts'
-import { type Contender, contenders, cpuMs, residentMib } from './chain/servers.ts'
+import { monotonicUs, printProfile, type Span } from './chain/profile.ts'
+import { type Contender, contenders, cpuMs, cpuMsByThread, residentMib } from './chain/servers.ts'
 import { accounts, createWorkload, WORKLOADS, type Workload, type WorkloadName } from './chain/workloads.ts'
 
 const { values } = parseArgs({
@@ -36,6 +36,7 @@ console.log(`${count} transactions, median of ${rounds} rounds; ${machine}, load
 
 type Run = { readonly perSecond: number; readonly perCpuSecond: number; readonly residentMib: number }
 
+const spans: Span[] = []
 const senders = accounts()
 for (const name of values.workloads.split(',') as WorkloadName[]) {
   const workloads = new Map<number, Workload>()
@@ -53,7 +54,7 @@ for (const name of values.workloads.split(',') as WorkloadName[]) {
   print(name, runs)
 }
 if (profileDir !== undefined) {
-  printProfile(profileDir)
+  printProfile(profileDir, spans)
   rmSync(profileDir, { recursive: true, force: true })
 }
 
@@ -62,7 +63,13 @@ async function measure(contender: Contender, workload: Workload): Promise<Run> {
   try {
     await setUp(server.url, workload)
     const before = cpuMs(server.pid)
+    const fromUs = monotonicUs()
     const seconds = await drive(server.url, workload)
+    spans.push({ fromUs, untilUs: monotonicUs() })
+    if (profileDir !== undefined) {
+      const threads = [...cpuMsByThread(server.pid)].map(([thread, ms]) => `${thread} ${(ms / 1000).toFixed(2)} s`)
+      console.log(`  CPU by thread since the start: ${threads.join(', ')}`)
+    }
     const cpuSeconds = (cpuMs(server.pid) - before) / 1000
     const { length } = workload.transactions
     return { perSecond: length / seconds, perCpuSecond: length / cpuSeconds, residentMib: residentMib(server.pid) }
