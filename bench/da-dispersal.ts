@@ -144,6 +144,7 @@ try {
   devnet.kill('SIGINT')
   await exited
   if (profiling) printProfiles()
+
   rmSync(folder, { recursive: true, force: true })
 }
 
@@ -265,7 +266,7 @@ type Profile = {
 /** Self time by function over all threads and processes while it was measured: what bounds the rate. */
 function printProfiles(): void {
   const byName = new Map<string, number>()
-  const threads: number[] = []
+  const threads: { readonly busyMs: number; readonly names: ReadonlyMap<string, number> }[] = []
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'))) {
     const { nodes, samples, timeDeltas, startTime } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Profile
     const names = new Map(
@@ -274,6 +275,7 @@ function printProfiles(): void {
         `${functionName || '(anonymous)'} ${url.split('/').slice(-3).join('/')}`,
       ]),
     )
+    const own = new Map<string, number>()
     let atUs = startTime
     let busyMs = 0
     for (const [index, sample] of samples.entries()) {
@@ -283,13 +285,22 @@ function printProfiles(): void {
       const name = names.get(sample) ?? '?'
       if (name.startsWith('(idle)')) continue
       busyMs += deltaUs / 1000
-      byName.set(name, (byName.get(name) ?? 0) + deltaUs / 1000)
+      own.set(name, (own.get(name) ?? 0) + deltaUs / 1000)
     }
-    threads.push(busyMs)
+    threads.push({ busyMs, names: own })
+    for (const [name, ms] of own) byName.set(name, (byName.get(name) ?? 0) + ms)
   }
-  const busy = threads.reduce((sum, ms) => sum + ms, 0)
-  const share = threads.filter((ms) => ms > busy / 100).sort((a, b) => b - a)
-  console.log(`busy ms per blob by thread: ${share.map((ms) => (ms / count).toFixed(0)).join(', ')}`)
+  const busy = threads.reduce((sum, { busyMs }) => sum + busyMs, 0)
+  const share = threads.filter(({ busyMs }) => busyMs > busy / 100).sort((a, b) => b.busyMs - a.busyMs)
+  console.log(`busy ms per blob by thread: ${share.map(({ busyMs }) => (busyMs / count).toFixed(0)).join(', ')}`)
+  printNames(byName, busy)
+  const [busiest] = share
+  if (busiest === undefined || share.length === 1) return
+  console.log('the busiest thread alone:')
+  printNames(busiest.names, busiest.busyMs)
+}
+
+function printNames(byName: ReadonlyMap<string, number>, busy: number): void {
   for (const [name, ms] of [...byName].sort((a, b) => b[1] - a[1]).slice(0, 25)) {
     console.log(`${((100 * ms) / busy).toFixed(1).padStart(5)} %  ${(ms / count).toFixed(1).padStart(6)} ms per blob  ${name}`)
   }

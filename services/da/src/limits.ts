@@ -64,5 +64,7 @@ export const SAMPLES_MAX = 1_024
 export const COMMITTEES_KEPT_MAX = 64
 /** How long the number of the epoch is taken for the present one, ms. */
 export const EPOCH_TTL_MS = 1_000
+/** The same for members, who ask only which epochs are over: ten of a process were asking ten times a second. */
+export const MEMBER_EPOCH_TTL_MS = 10_000
 /** How long sockets are taken for the present ones, ms. */
 export const SOCKETS_TTL_MS = 60_000

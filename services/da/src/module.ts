@@ -25,6 +25,7 @@ import {
   daNodeConfig,
   daRetrieverConfig,
 } from './config.ts'
+import { MEMBER_EPOCH_TTL_MS } from './limits.ts'
 
 type AnyContext = Pick<ModuleContext<unknown>, 'chain' | 'clock'>
 
@@ -37,7 +38,9 @@ const fromChain: OpenCommittees = async ({ chain, clock }) => chainCommittees({ 
 const REPAIR_BYTES_MAX = 640 * 1024 * 1024
 
 /** A member of DA committees: keeps rows and signs for them. */
-export const daNodeModule = defineDaNode(fromChain)
+export const daNodeModule = defineDaNode(async ({ chain, clock }) =>
+  chainCommittees({ chain: await chain(), clock, epochTtlMs: MEMBER_EPOCH_TTL_MS }),
+)
 
 export function defineDaNode(openCommittees: OpenCommittees) {
   return defineModule({

@@ -1,8 +1,9 @@
 import { assignRows, buildBundle, type Committee, createCommittee, type Statement } from '@zerog/availability'
 import { developmentDaNode } from '@zerog/contracts'
 import { type Encoded, encodePayload, layoutFor, type RowProof } from '@zerog/erasure'
-import type { Hex } from '@zerog/primitives'
+import { concatBytes, type Hex } from '@zerog/primitives'
 import { blsWindowSigner } from '../../src/adapters/identity/window-signer.ts'
+import type { SentRow } from '../../src/app/node/put-rows.ts'
 import type { WindowSigner } from '../../src/app/node/window-signer.ts'
 
 export const CHAIN_ID = 31_337n
@@ -64,8 +65,9 @@ export function rowsOf({ encoded, statement }: Coded, committee: Committee, memb
 }
 
 /** In batches of `size`. */
-export async function* batches(rows: readonly RowProof[], size = 64): AsyncGenerator<readonly RowProof[]> {
-  for (let at = 0; at < rows.length; at += size) yield rows.slice(at, at + size)
+export async function* batches(rows: readonly RowProof[], size = 64): AsyncGenerator<readonly SentRow[]> {
+  for (let at = 0; at < rows.length; at += size)
+    yield rows.slice(at, at + size).map(({ index, row, path }) => ({ index, row, path: concatBytes(...path) }))
 }
 
 /** Bytes that look random and depend only on the seed. */

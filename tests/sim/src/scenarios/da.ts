@@ -10,7 +10,7 @@ import {
 import { type Encoded, encodePayload, layoutFor, type RowProof } from '@zerog/erasure'
 import { sha256 } from '@zerog/kernels'
 import type { BlobStore } from '@zerog/ports'
-import { assert, equalBytes, ZerogError } from '@zerog/primitives'
+import { assert, concatBytes, equalBytes, ZerogError } from '@zerog/primitives'
 import { type NodeEnv, type Scenario, SIM_EPOCH_MS, type Sim, type SimNode } from '@zerog/sim'
 import { staticCommittees } from '../../../../services/da/src/adapters/committees/static.ts'
 import { serveNode } from '../../../../services/da/src/adapters/grpc/node/serve.ts'
@@ -19,6 +19,7 @@ import { inlineRowWork } from '../../../../services/da/src/adapters/row-work/inl
 import type { Coder } from '../../../../services/da/src/app/encoder/coder.ts'
 import { runLoop } from '../../../../services/da/src/app/loop.ts'
 import { createDaNode, type DaNode } from '../../../../services/da/src/app/node/da-node.ts'
+import type { SentRow } from '../../../../services/da/src/app/node/put-rows.ts'
 import { repairAll } from '../../../../services/da/src/app/node/repair.ts'
 import { createRetriever, type Retriever } from '../../../../services/da/src/app/retriever/retriever.ts'
 
@@ -210,7 +211,8 @@ const inlineCoder: Coder = {
       payload,
       async encode() {
         const coded = encodePayload(payload, layout)
-        return { ...coded, path: (index: number) => [...coded.proof(index).path], encodeMs: 0 }
+        const copyPath = (index: number, target: Uint8Array) => target.set(concatBytes(...coded.proof(index).path))
+        return { ...coded, copyPath, encodeMs: 0 }
       },
       release() {},
     }
@@ -274,8 +276,10 @@ function rowsOf(committee: Committee, { statement, encoded }: Bundle, member: nu
   return Array.from(assignRows(committee, statement).rows(member), (index) => encoded.proof(index))
 }
 
-async function* batches(rows: readonly RowProof[]): AsyncGenerator<readonly RowProof[]> {
-  for (let at = 0; at < rows.length; at += 40) yield rows.slice(at, at + 40)
+async function* batches(rows: readonly RowProof[]): AsyncGenerator<readonly SentRow[]> {
+  for (let at = 0; at < rows.length; at += 40) {
+    yield rows.slice(at, at + 40).map(({ index, row, path }) => ({ index, row, path: concatBytes(...path) }))
+  }
 }
 
 /** One honest disk at a time, so that the others can bring the rows back. */

@@ -11,8 +11,12 @@ type Kept = { readonly committee: Promise<Committee>; readonly readAtMs: number 
  * Committees out of the registry on chain, as finalized blocks have it. Members of an epoch never change, but their sockets do, so a
  * committee is read again after a while; the old answer goes on serving while the chain is silent.
  */
-export function chainCommittees(deps: { readonly chain: Pick<ChainClient, 'call'>; readonly clock: Clock }): Committees {
-  const { chain, clock } = deps
+export function chainCommittees(deps: {
+  readonly chain: Pick<ChainClient, 'call'>
+  readonly clock: Clock
+  readonly epochTtlMs?: number
+}): Committees {
+  const { chain, clock, epochTtlMs = EPOCH_TTL_MS } = deps
   const kept = new Map<bigint, Kept>()
   let epoch: { readonly number: Promise<bigint>; readonly readAtMs: number } | undefined
 
@@ -38,7 +42,7 @@ export function chainCommittees(deps: { readonly chain: Pick<ChainClient, 'call'
 
   async function currentEpoch(): Promise<bigint> {
     const nowMs = clock.monotonicMs()
-    if (epoch !== undefined && nowMs - epoch.readAtMs < EPOCH_TTL_MS) return epoch.number
+    if (epoch !== undefined && nowMs - epoch.readAtMs < epochTtlMs) return epoch.number
     const before = epoch?.number
     const asked = readEpoch((request) => chain.call(request))
     const number = before === undefined ? asked : asked.catch(() => before)

@@ -1,11 +1,11 @@
 import type { Statement } from '@zerog/availability'
 import type { Rpc } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
-import type { PutRowsRequest, Row } from '@zerog/proto/da'
 import type { CodedBundle } from '../../app/encoder/coder.ts'
 import type { MemberClient, MemberConnector } from '../../app/members.ts'
-import { ROWS_MESSAGE_BYTES_MAX, SIGN_TIMEOUT_MS } from '../../core/disperser/limits.ts'
-import { nodeService } from './put-rows-codec.ts'
+import { SIGN_TIMEOUT_MS } from '../../core/disperser/limits.ts'
+import { messageSpace } from './message-space.ts'
+import { encodePutRows, rowsPerMessage, writtenNodeService } from './put-rows-codec.ts'
 import { encodeStatement, toWire } from './statement-codec.ts'
 
 const TARGET = 'da-node'
@@ -20,10 +20,13 @@ export function rpcMemberConnector(rpc: Rpc): MemberConnector {
         metadata: { socket },
       })
     }
-    const client = rpc.client(nodeService, TARGET, Number(socket))
+    const client = rpc.client(writtenNodeService, TARGET, Number(socket))
     return {
       async putRows({ statement, coded, indexes }, { signal, timeoutMs }) {
-        const { storedCount } = await client.putRows(requests(statement, coded, indexes), { signal, timeoutMs })
+        const space = messageSpace()
+        const { storedCount } = await client.putRows(requests({ statement, coded, indexes }, space.take), { signal, timeoutMs })
+        // The member has all of it. After a failure nobody knows who still looks at the messages.
+        space.giveBack()
         if (storedCount === indexes.length) return
         throw new ZerogError('VERIFICATION_FAILED', {
           message: `the member acknowledged ${storedCount} rows where ${indexes.length} were sent`,
@@ -40,30 +43,30 @@ export function rpcMemberConnector(rpc: Rpc): MemberConnector {
   }
 }
 
+type Sending = { readonly statement: Statement; readonly coded: CodedBundle; readonly indexes: Uint32Array }
+
 /**
  * The header first, then rows, as many as fit into one message. Ascending, because members keep them in the order in which they come: original
  * rows of a range then lie side by side on their disks.
  */
-async function* requests(statement: Statement, coded: CodedBundle, indexes: Uint32Array): AsyncGenerator<PutRowsRequest> {
+async function* requests({ statement, coded, indexes }: Sending, take: (bytes: number) => Buffer): AsyncGenerator<Uint8Array> {
   const header = {
     bundle: encodeStatement(statement),
     rlc: toWire(coded.rlc),
     rowRoot: toWire(coded.rowRoot),
     rowCount: indexes.length,
   }
-  const depth = Math.log2(statement.k + statement.n)
-  // Tags and lengths take less than 16 bytes a row.
-  const rowsAtOnce = Math.max(1, Math.floor(ROWS_MESSAGE_BYTES_MAX / (statement.rowBytes + depth * HASH_BYTES + 16)))
+  const pathBytes = Math.log2(statement.k + statement.n) * HASH_BYTES
+  const rowsAtOnce = rowsPerMessage(statement.rowBytes, pathBytes)
   const ascending = indexes.toSorted()
+  // One after the other: a message is written before the next one's paths are laid here.
+  const paths = Buffer.allocUnsafe(Math.min(rowsAtOnce, indexes.length) * pathBytes)
   for (let first = 0; first < ascending.length; first += rowsAtOnce) {
-    const rows = Array.from(ascending.subarray(first, first + rowsAtOnce), (index) => rowOf(coded, index))
-    yield first === 0 ? { header, rows } : { header: undefined, rows }
+    const rows = Array.from(ascending.subarray(first, first + rowsAtOnce), (index, place) => {
+      const path = paths.subarray(place * pathBytes, (place + 1) * pathBytes)
+      coded.copyPath(index, path)
+      return { index, data: toWire(coded.row(index)), path }
+    })
+    yield encodePutRows({ header: first === 0 ? header : undefined, rows }, take)
   }
-}
-
-function rowOf(coded: CodedBundle, index: number): Row {
-  const siblings = coded.path(index)
-  const path = Buffer.allocUnsafe(siblings.length * HASH_BYTES)
-  for (const [level, sibling] of siblings.entries()) path.set(sibling, level * HASH_BYTES)
-  return { index, data: toWire(coded.row(index)), path }
 }

@@ -1,5 +1,6 @@
 import type { MessageCodec } from '@zerog/ports'
 import { NodeServiceDefinition, PutRowsHeader, PutRowsRequest, type Row } from '@zerog/proto/da'
+import { ROWS_MESSAGE_BYTES_MAX } from '../../core/disperser/limits.ts'
 import { usual } from './chunk-codec.ts'
 import { toWire } from './statement-codec.ts'
 
@@ -28,11 +29,33 @@ export const nodeService = {
   },
 } as const
 
-export function encodePutRows({ header, rows }: PutRowsRequest): Uint8Array {
+/** The same for a caller who has written its messages already. */
+export const writtenNodeService = {
+  ...nodeService,
+  methods: {
+    ...nodeService.methods,
+    putRows: {
+      ...nodeService.methods.putRows,
+      requestType: { encode: (message: Uint8Array) => ({ finish: () => message }), decode: toWire },
+    },
+  },
+} as const
+
+/** Rows of a message: tags and lengths take less than 16 bytes of each. */
+export function rowsPerMessage(rowBytes: number, pathBytes: number): number {
+  return Math.max(1, Math.floor(ROWS_MESSAGE_BYTES_MAX / (rowBytes + pathBytes + 16)))
+}
+
+/** @param take memory of at least so many bytes, of which the message takes the first */
+export function encodePutRows(
+  { header, rows }: PutRowsRequest,
+  take: (bytes: number) => Buffer = Buffer.allocUnsafe,
+): Uint8Array {
   const head = header === undefined ? undefined : toWire(PutRowsHeader.encode(header).finish())
   const sizes = rows.map(rowBytes)
   const headBytes = head === undefined ? 0 : 1 + varintBytes(head.length) + head.length
-  const out = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + 1 + varintBytes(size) + size, headBytes))
+  const bytesAll = sizes.reduce((sum, size) => sum + 1 + varintBytes(size) + size, headBytes)
+  const out = take(bytesAll)
   let at = 0
   const varint = (value: number): void => {
     let rest = value
@@ -56,7 +79,7 @@ export function encodePutRows({ header, rows }: PutRowsRequest): Uint8Array {
     if (data.length > 0) bytes(DATA_TAG, data)
     if (path.length > 0) bytes(PATH_TAG, path)
   }
-  return out
+  return out.subarray(0, bytesAll)
 }
 
 /**

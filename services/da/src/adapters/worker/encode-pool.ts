@@ -1,8 +1,8 @@
-import { pathIn } from '@zerog/erasure'
 import { createThreadPool } from '@zerog/kernels/threads'
 import { assert, budget, ZerogError } from '@zerog/primitives'
 import type { CodedBundle, Coder, CodingJob } from '../../app/encoder/coder.ts'
 import { ARENAS_KEPT_MAX, CODING_JOBS_WAITING_MAX } from '../../core/disperser/limits.ts'
+import { HASH_BYTES } from '../../limits.ts'
 import { arenaBytes, arenaOf, type EncodeJob, type EncodeResult } from './encode-job.ts'
 
 /**
@@ -62,7 +62,12 @@ function view(job: EncodeJob, result: Exclude<EncodeResult, { problem: string }>
     layout,
     rlc,
     row: (index) => rows.subarray(index * layout.rowBytes, (index + 1) * layout.rowBytes),
-    path: (index) => pathIn(nodes, rowCount, index),
+    copyPath(index, target) {
+      let at = 0
+      for (let place = rowCount + index; place > 1; place >>= 1, at += HASH_BYTES) {
+        target.set(nodes.subarray((place ^ 1) * HASH_BYTES, ((place ^ 1) + 1) * HASH_BYTES), at)
+      }
+    },
   }
 }
 

@@ -18,8 +18,8 @@ export type CodedBundle = {
   readonly rowRoot: Uint8Array
   readonly rlc: Uint8Array
   row(index: number): Uint8Array
-  /** Siblings from leaf to root. */
-  path(index: number): Uint8Array[]
+  /** Siblings from leaf to root, one after the other, into `target`. */
+  copyPath(index: number, target: Uint8Array): void
   /** Time that the thread needed. */
   readonly encodeMs: number
 }

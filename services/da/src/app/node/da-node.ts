@@ -17,7 +17,7 @@ import type { Committees } from '../committees.ts'
 import type { RowChecker } from '../row-checker.ts'
 import { nodeMetrics } from './metrics.ts'
 import { promises } from './promises.ts'
-import { type PutHeader, putRows } from './put-rows.ts'
+import { type PutHeader, putRows, type SentRow } from './put-rows.ts'
 import { openRowStore, type RowStore } from './row-store.ts'
 import type { WindowSigner } from './window-signer.ts'
 
@@ -57,11 +57,11 @@ export type DaNode = {
    * @throws ZerogError INVALID_ARGUMENT, PROOF_INVALID, ENCODING_INVALID with the `check`; DISK_FULL before anything is written;
    *   QUEUE_FULL, NOT_FOUND (committee), DEPENDENCY_UNAVAILABLE (chain)
    */
-  put(header: PutHeader, batches: AsyncIterable<readonly RowProof[]>, signal: AbortSignal): Promise<number>
+  put(header: PutHeader, batches: AsyncIterable<readonly SentRow[]>, signal: AbortSignal): Promise<number>
   /** The same for a bundle that is promised and damaged, however old its epoch: `rowsFor` is asked for exactly its rows. */
   refill(
     header: PutHeader,
-    rowsFor: (indexes: Uint32Array) => AsyncIterable<readonly RowProof[]>,
+    rowsFor: (indexes: Uint32Array) => AsyncIterable<readonly SentRow[]>,
     signal: AbortSignal,
   ): Promise<number>
   /** The signature over a window whose every bundle is durable here. WRONG_STATE with the first commitment that is not. */
@@ -105,7 +105,7 @@ export async function createDaNode(options: DaNodeOptions, deps: DaNodeDeps): Pr
 
   type Incoming = {
     readonly expected: Uint32Array
-    readonly batches: AsyncIterable<readonly RowProof[]>
+    readonly batches: AsyncIterable<readonly SentRow[]>
     readonly signal: AbortSignal
   }
 

@@ -1,9 +1,10 @@
 import type { Statement } from '@zerog/availability'
-import { type RowProof, readHeader } from '@zerog/erasure'
+import { readHeader } from '@zerog/erasure'
 import { ZerogError } from '@zerog/primitives'
 import { packLayout } from '../../core/node/manifest.ts'
 import { refuse } from '../../core/node/promise-rules.ts'
 import type { CodeContext } from '../../core/row-check.ts'
+import { HASH_BYTES } from '../../limits.ts'
 import type { RowChecker } from '../row-checker.ts'
 import { keepSpace, takeSpace } from './pack-space.ts'
 import type { RowWriter } from './row-store.ts'
@@ -15,8 +16,16 @@ export type PutHeader = {
   readonly rowRoot: Uint8Array
 }
 
-/** A pack that fills: rows lie in shared memory, where threads check them without a copy. */
-type OpenPack = { readonly bytes: Uint8Array; readonly indexes: number[]; readonly checks: Promise<void>[] }
+/** A row as it comes: its path is one piece, because views of its hashes would cost more than their copy. */
+export type SentRow = {
+  readonly index: number
+  readonly row: Uint8Array
+  /** Siblings from leaf to root, 32 bytes each. */
+  readonly path: Uint8Array
+}
+
+/** A pack that fills: rows lie in shared memory, where a thread checks them without a copy. */
+type OpenPack = { readonly bytes: Uint8Array; readonly indexes: number[] }
 
 /**
  * Takes exactly the rows of `expected`, in any order; nothing is written before it is checked. Two packs of at most 4 MiB are in memory at
@@ -26,7 +35,7 @@ type OpenPack = { readonly bytes: Uint8Array; readonly indexes: number[]; readon
  */
 export async function putRows(
   header: PutHeader,
-  batches: AsyncIterable<readonly RowProof[]>,
+  batches: AsyncIterable<readonly SentRow[]>,
   deps: {
     readonly expected: Uint32Array
     readonly checker: RowChecker
@@ -54,35 +63,31 @@ export async function putRows(
   function openPack(taken: number): OpenPack {
     const rows = Math.min(layout.rowsPerPack, deps.expected.length - taken)
     const bytes = takeSpace(rows * layout.strideBytes)
-    return { bytes, indexes: [], checks: [] }
+    return { bytes, indexes: [] }
   }
 
-  /** Hands the rows from place `from` on to a thread. */
-  function check(of: OpenPack, from: number): void {
-    const indexes = of.indexes.slice(from)
-    if (indexes.length === 0) return
-    const bytes = of.bytes.subarray(from * layout.strideBytes, of.indexes.length * layout.strideBytes)
-    of.checks.push(guard(checker.check(context, { indexes, bytes })))
-  }
+  /** All of a pack at once: each call is a message to a thread and one back, and derives what its rows share. */
+  const check = ({ indexes, bytes }: OpenPack): Promise<void> =>
+    indexes.length === 0 ? Promise.resolve() : checker.check(context, { indexes, bytes })
 
   async function turnPack(): Promise<void> {
     const full = pack
     await writing
     throwFailure()
     writing = guard(
-      Promise.all(full.checks).then(() => {
-        throwFailure()
-        return writer.add(full.bytes).then(() => keepSpace(full.bytes))
-      }),
+      check(full)
+        .then(() => writer.add(full.bytes))
+        .then(() => keepSpace(full.bytes)),
     )
     pack = openPack(order.length)
   }
 
-  function place(row: RowProof): void {
+  function place(row: SentRow): void {
     const at = pack.indexes.length * layout.strideBytes
     // Not `set`: from an odd address into shared memory it goes byte by byte, at a quarter of the speed.
-    asBuffer(row.row).copy(asBuffer(pack.bytes), at)
-    for (const [level, sibling] of row.path.entries()) pack.bytes.set(sibling, at + bundle.rowBytes + level * sibling.length)
+    const bytes = asBuffer(pack.bytes)
+    asBuffer(row.row).copy(bytes, at)
+    asBuffer(row.path).copy(bytes, at + bundle.rowBytes)
     pack.indexes.push(row.index)
     order.push(row.index)
   }
@@ -91,27 +96,21 @@ export async function putRows(
     for await (const rows of batches) {
       signal.throwIfAborted()
       throwFailure()
-      let from = pack.indexes.length
       for (const row of rows) {
         checkRow(row, bundle, left)
-        if (pack.indexes.length === layout.rowsPerPack) {
-          check(pack, from)
-          await turnPack()
-          from = 0
-        }
+        if (pack.indexes.length === layout.rowsPerPack) await turnPack()
         place(row)
       }
-      check(pack, from)
     }
     signal.throwIfAborted()
     if (left.size > 0) throw refuse('assignment', `${left.size} of the ${deps.expected.length} assigned rows are missing`)
-    await Promise.all([writing, ...pack.checks])
+    await Promise.all([writing, check(pack)])
     throwFailure()
     await writer.finish(pack.bytes, { rowRoot: header.rowRoot, rlc: header.rlc, indexes: order })
     keepSpace(pack.bytes)
     return order.length
   } catch (error) {
-    await Promise.all([writing, ...pack.checks])
+    await writing
     await writer.abandon()
     throw error
   }
@@ -122,9 +121,9 @@ function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 /** Form and assignment; whether the row is right is the checker's question. */
-function checkRow({ index, row, path }: RowProof, bundle: Statement, left: Set<number>): void {
+function checkRow({ index, row, path }: SentRow, bundle: Statement, left: Set<number>): void {
   const depth = Math.log2(bundle.k + bundle.n)
-  if (row.length !== bundle.rowBytes || path.length !== depth || path.some((sibling) => sibling.length !== 32)) {
+  if (row.length !== bundle.rowBytes || path.length !== depth * HASH_BYTES) {
     throw refuse('form', `row ${index} must have ${bundle.rowBytes} bytes and a path of ${depth} hashes`)
   }
   if (!left.delete(index)) throw refuse('assignment', `row ${index} is not assigned to this member, or came twice`)

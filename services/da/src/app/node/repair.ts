@@ -1,12 +1,13 @@
 import type { Statement } from '@zerog/availability'
-import { type RowProof, readPayload } from '@zerog/erasure'
+import { readPayload } from '@zerog/erasure'
 import type { Logger, Meter } from '@zerog/ports'
 import { equalBytes, toHex, ZerogError } from '@zerog/primitives'
-import { JOB_BATCH_MAX, ROWS_MESSAGE_BYTES } from '../../limits.ts'
+import { HASH_BYTES, JOB_BATCH_MAX, ROWS_MESSAGE_BYTES } from '../../limits.ts'
 import type { CodedBundle, Coder } from '../encoder/coder.ts'
 import type { Retriever } from '../retriever/retriever.ts'
 import type { DaNode } from './da-node.ts'
 import { nodeMetrics } from './metrics.ts'
+import type { SentRow } from './put-rows.ts'
 
 export type RepairDeps = {
   readonly node: DaNode
@@ -59,13 +60,19 @@ async function refill(bundle: Statement, { node, retriever, coder }: RepairDeps,
   }
 }
 
-async function* rowsOf(coded: CodedBundle, indexes: Uint32Array): AsyncGenerator<readonly RowProof[]> {
+async function* rowsOf(coded: CodedBundle, indexes: Uint32Array): AsyncGenerator<readonly SentRow[]> {
   const rowsAtOnce = Math.max(1, Math.floor(ROWS_MESSAGE_BYTES / coded.layout.rowBytes))
   for (let at = 0; at < indexes.length; at += rowsAtOnce) {
     yield Array.from(indexes.subarray(at, at + rowsAtOnce), (index) => ({
       index,
       row: coded.row(index),
-      path: coded.path(index),
+      path: pathOf(coded, index),
     }))
   }
+}
+
+function pathOf(coded: CodedBundle, index: number): Uint8Array {
+  const path = new Uint8Array(Math.log2(coded.layout.k + coded.layout.n) * HASH_BYTES)
+  coded.copyPath(index, path)
+  return path
 }

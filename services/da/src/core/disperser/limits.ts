@@ -30,6 +30,10 @@ export const CODING_JOBS_WAITING_MAX = 256
 export const ARENAS_KEPT_MAX = 16
 /** Rows of one PutRows message, with their paths. */
 export const ROWS_MESSAGE_BYTES_MAX = 1024 * 1024
+/** Memory of one such message with the header of its bundle, whose vector has at most 64 KiB. */
+export const ROWS_MESSAGE_SPACE_BYTES = ROWS_MESSAGE_BYTES_MAX + 80 * 1024
+/** Of those that a process keeps for the next messages. */
+export const MESSAGE_SPACES_KEPT_MAX = 24
 
 export const SIGN_TIMEOUT_MS = 5_000
 /** How long one member may take to store its rows: at least, and more for large bundles. */

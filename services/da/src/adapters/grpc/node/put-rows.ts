@@ -1,11 +1,10 @@
-import type { RowProof } from '@zerog/erasure'
 import type { Endpoint } from '@zerog/ports'
-import type { PutRowsHeader, PutRowsRequest } from '@zerog/proto/da'
+import type { PutRowsHeader, PutRowsRequest, Row } from '@zerog/proto/da'
 import type { DaNode } from '../../../app/node/da-node.ts'
-import type { PutHeader } from '../../../app/node/put-rows.ts'
+import type { PutHeader, SentRow } from '../../../app/node/put-rows.ts'
 import { HASH_BYTES, RLC_BYTES, ROWS_ASKED_MAX } from '../../../limits.ts'
 import { nodeService } from '../put-rows-codec.ts'
-import { decodeCommitment, decodeRow } from '../row-codec.ts'
+import { decodeCommitment } from '../row-codec.ts'
 import { decodeStatement, invalid } from '../statement-codec.ts'
 
 const method = nodeService.methods.putRows
@@ -31,15 +30,25 @@ function decodeHeader(header: PutRowsHeader | undefined): PutHeader {
   if (rowRoot.length !== HASH_BYTES) throw invalid('row_root', 'a row root has 32 bytes')
   if (rlc.length !== bundle.k * RLC_BYTES) throw invalid('rlc', `the vector has ${RLC_BYTES} bytes for each of ${bundle.k} rows`)
   if (rowCount < 1 || rowCount > ROWS_ASKED_MAX) throw invalid('row_count', `a member has 1 to ${ROWS_ASKED_MAX} rows`)
-  return { bundle: { ...bundle, commitment: decodeCommitment(bundle.commitment) }, rlc, rowRoot }
+  // Copies: the message is its sender's again once the call has ended.
+  return {
+    bundle: { ...bundle, commitment: decodeCommitment(bundle.commitment) },
+    rlc: new Uint8Array(rlc),
+    rowRoot: new Uint8Array(rowRoot),
+  }
 }
 
-async function* batchesOf(first: PutRowsRequest, rest: AsyncIterator<PutRowsRequest>): AsyncGenerator<readonly RowProof[]> {
-  if (first.rows.length > 0) yield first.rows.map(decodeRow)
+async function* batchesOf(first: PutRowsRequest, rest: AsyncIterator<PutRowsRequest>): AsyncGenerator<readonly SentRow[]> {
+  if (first.rows.length > 0) yield first.rows.map(sentRow)
   for (;;) {
     const next = await rest.next()
     if (next.done === true) return
     if (next.value.header !== undefined) throw invalid('header', 'only the first message has a header')
-    yield next.value.rows.map(decodeRow)
+    yield next.value.rows.map(sentRow)
   }
+}
+
+/** Views; sizes are checked against the bundle's. */
+function sentRow({ index, data, path }: Row): SentRow {
+  return { index, row: data, path }
 }
