@@ -69,10 +69,12 @@ function playable(
   const { template } = pod.workload.spec
   const [container] = template.spec.containers
   const claims: readonly any[] = pod.workload.spec.volumeClaimTemplates ?? []
+  // Podman's volumes have one name space for all pods.
+  const own = (volume: string) => `${pod.name}-${volume}`
   const volumes = [
-    ...(template.spec.volumes ?? []).map(plainVolume),
+    ...(template.spec.volumes ?? []).map(plainVolume).map((volume: any) => ({ ...volume, name: own(volume.name) })),
     ...claims.map(({ metadata }) => ({
-      name: metadata.name,
+      name: own(metadata.name),
       persistentVolumeClaim: { claimName: `${pod.name}-${metadata.name}` },
     })),
   ]
@@ -96,7 +98,7 @@ function playable(
           env: environment,
           securityContext: { ...pick(template.spec.securityContext, ['runAsUser', 'runAsGroup']), ...container.securityContext },
           resources: { limits: container.resources?.limits ?? {} },
-          volumeMounts: container.volumeMounts,
+          volumeMounts: container.volumeMounts.map((mount: any) => ({ ...mount, name: own(mount.name) })),
         },
       ],
       volumes,
@@ -111,7 +113,7 @@ function playable(
     name: pod.name,
     target: container.name,
     hostnames: pod.hostnames,
-    documents: [...sources, document],
+    documents: [...[...sources, ...renamedSecrets(template.spec.volumes ?? [], secrets)].map(encoded), document],
     ready:
       ready.httpGet === undefined
         ? { port: portOf(ready.tcpSocket.port) }
@@ -121,9 +123,36 @@ function playable(
 
 function plainVolume(volume: any): object {
   const secret = volume.projected?.sources[0]?.secret
-  if (secret === undefined) return volume
-  assert(volume.projected.sources.length === 1, `volume ${volume.name} projects more than one secret`)
-  return { name: volume.name, secret: { secretName: secret.name, items: secret.items } }
+  const { secretName, items } = volume.secret ?? { secretName: secret?.name, items: secret?.items }
+  if (secretName === undefined) return volume
+  assert(
+    volume.projected === undefined || volume.projected.sources.length === 1,
+    `volume ${volume.name} projects more than one secret`,
+  )
+  // Podman 4 reads `optional` without looking whether it is there, and does not rename by `items`: a copy of the secret has the file names as keys.
+  return { name: volume.name, secret: { secretName: items === undefined ? secretName : renamed(secretName), optional: false } }
+}
+
+const renamed = (secretName: string): string => `${secretName}-files`
+
+/** Copies of the secrets whose volumes name their files by `items`. */
+function renamedSecrets(volumes: readonly any[], secrets: ReadonlyMap<string, Manifest>): readonly Manifest[] {
+  return volumes.flatMap((volume) => {
+    const { name, secretName = name, items } = volume.projected?.sources[0]?.secret ?? volume.secret ?? {}
+    const secret = secrets.get(secretName)
+    if (items === undefined || secret === undefined) return []
+    const stringData = Object.fromEntries(
+      items.map(({ key, path }: { key: string; path: string }) => [path, secret.stringData[key]]),
+    )
+    return [{ ...secret, metadata: { ...secret.metadata, name: renamed(secretName) }, stringData }]
+  })
+}
+
+/** Podman reads the encoded form of a secret only. */
+function encoded({ stringData, ...rest }: Manifest): object {
+  if (stringData === undefined) return rest
+  const texts: readonly [string, string][] = Object.entries(stringData)
+  return { ...rest, data: Object.fromEntries(texts.map(([key, text]) => [key, Buffer.from(text).toString('base64')])) }
 }
 
 /** Secrets of variables are written out: whoever may run podman here may read them anyway. */

@@ -46,10 +46,12 @@ let played: readonly PlayedPod[] = []
 try {
   const manifests = [...render(helm), ...(await certificates())]
   const images = publishedServers()
+  container('podman', ['network', 'rm', '--force', NETWORK])
   network = createNetwork(NETWORK)
   const { address } = network
   const dealt = Object.fromEntries(podNames(manifests).map((name, index) => [name, address(index)]))
   played = podsOf(manifests, { images: { ...serverImages(images), 'localhost/zerog:0.1.0': flags.image }, addresses: dealt })
+  clean()
   say(`rendered ${manifests.length} objects, ${played.length} pods`)
   const isServer = ({ target }: PlayedPod) => SERVERS.some((name) => name === target)
   for (const pods of [played.filter(isServer), played.filter((pod) => !isServer(pod))]) {
@@ -65,12 +67,17 @@ try {
   process.exitCode = 1
 } finally {
   if (!flags.keep) {
-    container('podman', ['pod', 'rm', '--force', '--time', '5', ...played.map(({ name }) => name)])
-    container('podman', ['volume', 'rm', '--force', ...volumeNames()])
-    container('podman', ['secret', 'rm', ...played.flatMap(secretNames)])
+    clean()
     network?.remove()
     rmSync(folder, { recursive: true })
   }
+}
+
+/** Pods, volumes and secrets by the names of this rendering: what an earlier run left goes as well. */
+function clean(): void {
+  for (const { name } of played) container('podman', ['pod', 'rm', '--force', '--time', '5', name])
+  container('podman', ['volume', 'rm', '--force', ...volumeNames()])
+  container('podman', ['secret', 'rm', ...new Set(played.flatMap(secretNames))])
 }
 
 function render(program: string): readonly Manifest[] {
@@ -166,7 +173,8 @@ function demo(): void {
   if (gateway === undefined) throw new Error('the chart has no gateway')
   must('mkdir', ['-p', data])
   writeFileSync(join(data, 'endpoints.json'), JSON.stringify(endpoints()))
-  must('chmod', ['-R', 'a+rX', folder])
+  must('chmod', ['-R', 'a+rwX', data])
+  must('chmod', ['a+rx', folder])
   const infra = must('podman', ['pod', 'inspect', gateway.name, '--format', '{{.InfraContainerID}}'])
   const restricted = [
     '--read-only',
@@ -182,7 +190,7 @@ function demo(): void {
   must(
     'podman',
     [
-      ...['run', '--rm', '--network', `container:${infra}`, ...restricted, '--volume', `${data}:/demo:ro`],
+      ...['run', '--rm', '--network', `container:${infra}`, ...restricted, '--volume', `${data}:/demo`],
       ...[flags.image, '--data-dir', '/demo', '--timeout', '120s', 'demo'],
     ],
     { show: true },
