@@ -33,7 +33,7 @@ export type ChainExecutor = Executor & {
 
 /** Execution on our own state, trie and state transition, with the interpreter that `engine` names. */
 export function createExecutor(options: ExecutorOptions): ChainExecutor {
-  const { engine = 'ethereumjs', kv, chainId, baseFee = DEVNET_BASE_FEE, callGasMax, contractSenders = false } = options
+  const { engine = 'zerog', kv, chainId, baseFee = DEVNET_BASE_FEE, callGasMax, contractSenders = false } = options
   const store = createNodeStore(kv)
   const newEngine = (): Engine => createEngine(engine, { fork: 'prague', chainId, store })
   const uncommitted = new Map<Hex, StateAdditions>()

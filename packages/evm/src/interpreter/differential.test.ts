@@ -193,5 +193,5 @@ describe('random code', () => {
     }
     // Code that only fails would compare nothing.
     expect(failed).toBeLessThan(0.9 * CASES)
-  })
+  }, 3_600_000)
 })

@@ -6,7 +6,7 @@ import type { CodeCache } from './code.ts'
 import { type Creation, depositCode, enterCreation } from './create-ops.ts'
 import { execute } from './execute.ts'
 import { REVERT } from './faults.ts'
-import { CALLED, ENDED, type Exit, FAILED, Frame, NEXT, PAUSED, REVERTED } from './frame.ts'
+import { CALLED, ENDED, type Exit, Frame, NEXT, PAUSED, REVERTED } from './frame.ts'
 import { hexOfKey } from './keys.ts'
 import { EMPTY, type Memory } from './memory.ts'
 import type { Precompiles } from './precompiles/precompile.ts'
@@ -164,8 +164,9 @@ export class Machine {
       this.state.revert()
       this.substate.revert(frame.mark)
     }
-    const failed = exit === FAILED || (fault !== undefined && exit !== REVERTED)
-    const outcome = { fault, gasLeft: failed ? 0 : frame.gas, output: exit === FAILED ? EMPTY : frame.output }
+    // Also code that was returned but not stored is gone with all the gas.
+    const failed = fault !== undefined && exit !== REVERTED
+    const outcome = failed ? { fault, gasLeft: 0, output: EMPTY } : { fault, gasLeft: frame.gas, output: frame.output }
     frame.memory.clear()
     this.#top = frame.depth - 1
     const parent = this.#frames[frame.depth - 1]
