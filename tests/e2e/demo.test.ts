@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { processesOf, removeDevnet, startDevnet, type TestDevnet, temporaryFolder, until, zerog } from './devnet.ts'
+import { processesOf, removeDevnet, startDevnet, type TestDevnet, temporaryFolder, zerog } from './devnet.ts'
 
 jest.setTimeout(180_000)
 
@@ -40,29 +40,6 @@ describe.each(SHAPES)('%s', (_shape, flags) => {
     const same = storedRoot(steps) === root
     expect({ same, paid: 'fee' in stored }).toEqual({ same, paid: !same })
     root = storedRoot(steps)
-  })
-
-  test('evidence of an answer is refused until it is settled, and says when to come back', async () => {
-    const { rpcUrl, compute } = devnet.endpoints
-    const headers = { authorization: `Bearer ${compute?.openaiKey}`, 'content-type': 'application/json' }
-    const get = (path: string, key = headers.authorization) => fetch(`${rpcUrl}/v1/${path}`, { headers: { authorization: key } })
-    const { data } = (await (await get('models')).json()) as { data: { id: string }[] }
-    const body = JSON.stringify({ model: data[0]?.id, messages: [{ role: 'user', content: 'What is a blob?' }] })
-    const answer = await fetch(`${rpcUrl}/v1/chat/completions`, { method: 'POST', headers, body })
-    await answer.arrayBuffer()
-    const id = answer.headers.get('x-zerog-receipt-id') ?? ''
-    const early = await get(`evidence/${id}`)
-    expect([early.status, Number(early.headers.get('retry-after')) > 0]).toEqual([409, true])
-    expect(((await early.json()) as { error: { message: string } }).error.message).toMatch(/not settled yet/)
-    expect((await get('evidence/chatcmpl-of-nobody')).status).toBe(404)
-    expect((await get(`evidence/${id}`, `Bearer sk-zerog-${'x'.repeat(43)}`)).status).toBe(401)
-    let file = early
-    await until('evidence of the answer', async () => {
-      file = await get(`evidence/${id}`)
-      return file.status === 200
-    })
-    expect(file.headers.get('content-type')).toBe('application/vnd.zerog.evidence')
-    expect(Buffer.from(await file.arrayBuffer()).toString('latin1', 0, 4)).toBe('0GEV')
   })
 
   test('the doctor finds nothing', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { verifyEvidence } from '@zerog/sdk/verify'
 import OpenAI from 'openai'
-import { removeDevnet, startDevnet, type TestDevnet, temporaryFolder } from './devnet.ts'
+import { removeDevnet, startDevnet, type TestDevnet, temporaryFolder, until } from './devnet.ts'
 
 jest.setTimeout(180_000)
 
@@ -62,4 +63,27 @@ test.each([
 ])('%s is refused in the form that the client understands', async (_what, options, change, status) => {
   const failing = client.withOptions(options).chat.completions.create({ ...ask('hello'), ...change })
   await expect(failing).rejects.toMatchObject({ status, error: { message: expect.any(String) } })
+})
+
+test('evidence of an answer is refused until it is settled, and says when to come back', async () => {
+  const { openaiUrl, openaiKey } = devnet.endpoints.compute as { openaiUrl: string; openaiKey: string }
+  const get = (id: string, key = openaiKey) =>
+    fetch(`${openaiUrl}/evidence/${id}`, { headers: { authorization: `Bearer ${key}` } })
+  const { response } = await client.chat.completions.create(ask('What is a blob?')).withResponse()
+  const id = response.headers.get('x-zerog-receipt-id') ?? ''
+  const early = await get(id)
+  expect([early.status, Number(early.headers.get('retry-after')) > 0]).toEqual([409, true])
+  expect(((await early.json()) as { error: { message: string } }).error.message).toMatch(/not settled yet/)
+  expect((await get('chatcmpl-of-nobody')).status).toBe(404)
+  expect((await get(id, `sk-zerog-${'x'.repeat(43)}`)).status).toBe(401)
+  const other = (await devnet.zerog('compute', 'key', 'create', '--json')).json().data.key
+  expect((await get(id, other)).status).toBe(404)
+  let file = early
+  await until('evidence of the answer', async () => {
+    file = await get(id)
+    return file.status === 200
+  })
+  expect(file.headers.get('content-type')).toBe('application/vnd.zerog.evidence')
+  const { ok, links } = verifyEvidence(new Uint8Array(await file.arrayBuffer()))
+  expect([ok, links.find(({ name }) => name === 'model')?.state]).toEqual([true, 'proven'])
 })

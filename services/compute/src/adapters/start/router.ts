@@ -89,7 +89,8 @@ export async function startRouterWith(
   const app = createRouterServer({ bodyBytesMax: config.bodyBytesMax }, { random, traces: context.traces })
   registerGenerations(app, { router, keys, idempotency, metrics, clock, logger })
   registerReads(app, { directory, keys, repository, nowMs: () => clock.nowMs() })
-  registerEvidence(app, { directory, keys, repository, evidence: createEvidenceReader({ http, sessions }), signal })
+  const evidence = createEvidenceReader({ http, sessions })
+  registerEvidence(app, { directory, keys, repository, evidence, written: () => journal.add({}), signal })
   registerAdmin(app, { token: config.adminToken }, { repository, keys, clock, random })
   const listening = await app.listen({ host: config.host, port: config.port }).catch((error) => {
     throw listenFailed(error, config)

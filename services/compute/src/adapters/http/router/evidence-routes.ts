@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Directory } from '../../../app/router/directory.ts'
 import type { EvidenceReader } from '../../../app/router/evidence.ts'
 import type { Keys } from '../../../app/router/keys.ts'
-import type { RouterRepository } from '../../../app/router/ports.ts'
+import type { RouterRepository, Spend } from '../../../app/router/ports.ts'
 import { OpenAiError } from '../../../core/openai/errors.ts'
 
 /** `GET /v1/evidence/<answer id>`: the file of an answer of this key, 409 with `retry-after` while its provider has not settled it. */
@@ -13,15 +13,36 @@ export function registerEvidence(
     readonly keys: Keys
     readonly repository: RouterRepository
     readonly evidence: EvidenceReader
+    /** Resolves when everything so far is in the books: an answer is there a moment before its spend is. */
+    readonly written: () => Promise<void>
     readonly signal: AbortSignal
   },
 ): void {
   const { directory, keys, repository, evidence, signal } = deps
+
+  async function spendOf(id: string): Promise<Spend | undefined> {
+    const spend = await repository.spend(id)
+    if (spend !== undefined && spend.state !== 'open') return spend
+    await deps.written()
+    return repository.spend(id)
+  }
+
   app.get<{ Params: { id: string } }>('/v1/evidence/:id', async ({ params, headers }, reply) => {
     const { record } = await keys.authenticate(headers.authorization)
-    const spend = await repository.spend(params.id)
-    if (spend === undefined || spend.keyId !== record.id || spend.receipt.length === 0) {
+    const spend = await spendOf(params.id)
+    if (spend === undefined || spend.keyId !== record.id) {
       throw new OpenAiError({ status: 404, message: 'This key has no such answer.', code: 'answer_not_found' })
+    }
+    if (spend.state === 'void') {
+      throw new OpenAiError({
+        status: 409,
+        message: 'This answer is void: nothing was paid for it, so nothing is settled.',
+        code: 'void',
+      })
+    }
+    if (spend.state === 'open') {
+      const message = 'The answer is not settled yet: it runs, or its receipt is on its way.'
+      throw new OpenAiError({ status: 409, message, code: 'wrong_state', retryAfterMs: 1000 })
     }
     const provider = directory.providers().find(({ service }) => service.provider === spend.provider)
     if (provider === undefined) {
