@@ -156,12 +156,12 @@ describe('a registration', () => {
 })
 
 describe('an epoch', () => {
-  it('lasts its blocks for everybody but the owner, and certificates are taken for one epoch more', async () => {
+  it('lasts its blocks for everybody but the owner, and certificates are taken for one epoch more, or a week', async () => {
     chain = await createTestChain(daAllocation(members))
-    const submit = (epoch: bigint) =>
+    const submit = (epoch: bigint, expiry = chain.timestampSeconds + 500_000n) =>
       chain.dryRun(
         encodeSubmitCertificates([
-          certifiedWindow([testStatement({ epoch })], { committee: committeeOf(members, epoch), members }),
+          certifiedWindow([testStatement({ epoch, expiry })], { committee: committeeOf(members, epoch), members }),
         ]),
       )
     expect(failure(await submit(1n))).toBe('success')
@@ -176,7 +176,17 @@ describe('an epoch', () => {
     const again = await makeEpoch()
     // The same members share the account: no code is written.
     expect(again.gasUsed).toBeLessThan(120_000n)
-    expect(failure(await submit(1n))).toBe('EpochNotOpen(1,3)')
+    expect([failure(await submit(2n)), failure(await submit(3n))]).toEqual(['success', 'success'])
+    // The first epoch ended with the beginning of the second.
+    const endedAt = (await view(chain, SIGNERS, 'epochEndedAt', 1n)) as bigint
+    expect([endedAt, await view(chain, SIGNERS, 'epochEndedAt', 3n)]).toEqual([chain.timestampSeconds, 0n])
+    chain.timestampSeconds = endedAt + 604_800n
+    expect(failure(await submit(1n))).toBe('success')
+    expect(failure(await submit(0n))).toMatch(/^CommitteeUnknown/)
+    // A late certificate still has to hold: an expiry that has passed, or too few signatures.
+    expect(failure(await submit(1n, endedAt + 1n))).toMatch(/^Expired/)
+    chain.timestampSeconds++
+    expect(failure(await submit(1n))).toBe(`EpochClosed(1,${endedAt + 604_800n})`)
     expect([failure(await submit(2n)), failure(await submit(3n))]).toEqual(['success', 'success'])
   })
 })

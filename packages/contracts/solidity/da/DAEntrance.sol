@@ -9,6 +9,7 @@ import {WindowTree} from "./WindowTree.sol";
 
 interface ICommittees {
     function committeeCode(uint256 epoch, uint256 committee) external view returns (address code, uint256 current);
+    function epochEndedAt(uint256 epoch) external view returns (uint256);
 }
 
 /// Which bundles are certified, with 0G's events and views. One slot per bundle, nothing per blob: a blob is proven by the list at the head
@@ -61,8 +62,9 @@ contract DAEntrance is Owned {
 
     ICommittees private constant SIGNERS = ICommittees(0x0000000000000000000000000000000000001000);
     uint256 private constant BUNDLES_MAX = 256;
-    /// A certificate may come in the epoch after its own: not later, its committee is history then.
-    uint256 private constant EPOCHS_OPEN = 1;
+    /// A certificate may come in the epoch after its own, and so long after the end of its own: an account without money or a chain that nobody
+    /// reached must not cost what was certified. Not later, because those who left may certify anything until then.
+    uint256 private constant LATE_SECONDS = 7 days;
 
     /// wei per root of `submitOriginalData`.
     uint256 public blobPrice;
@@ -83,6 +85,7 @@ contract DAEntrance is Owned {
     error NoBundles();
     error TooManyBundles(uint256 count);
     error EpochNotOpen(uint256 epoch, uint256 current);
+    error EpochClosed(uint256 epoch, uint256 closedAt);
     error CommitteeUnknown(uint256 epoch, uint256 committee);
     error Expired(bytes32 commitment, uint256 expiry);
     error ExpiryTooFar(bytes32 commitment, uint256 expiry);
@@ -194,8 +197,12 @@ contract DAEntrance is Owned {
     /// Checks all of a window but its signature, records what is new, and gives the key and the hash that the signature must fit.
     function _open(Window calldata window) private returns (Bls.G1 memory key, Bls.G2 memory hash, bool news) {
         (address code, uint256 current) = SIGNERS.committeeCode(window.epoch, window.committee);
-        require(window.epoch <= current && window.epoch + EPOCHS_OPEN >= current, EpochNotOpen(window.epoch, current));
+        require(window.epoch <= current, EpochNotOpen(window.epoch, current));
         require(code != address(0), CommitteeUnknown(window.epoch, window.committee));
+        if (uint256(window.epoch) + 1 < current) {
+            uint256 closedAt = SIGNERS.epochEndedAt(window.epoch) + LATE_SECONDS;
+            require(block.timestamp <= closedAt, EpochClosed(window.epoch, closedAt));
+        }
         bytes32 windowRoot;
         (windowRoot, news) = _record(window);
         if (!news) return (key, hash, false);

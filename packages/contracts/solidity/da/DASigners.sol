@@ -167,6 +167,11 @@ contract DASigners is Owned, IDASigners {
         return (committeeId == 0 ? epochs[epoch].code : address(0), currentEpoch);
     }
 
+    /// When the epoch after this one began, seconds; 0 while there is none.
+    function epochEndedAt(uint256 epoch) external view returns (uint256) {
+        return epochs[epoch + 1].beganAt;
+    }
+
     function epochDetail(uint256 epoch) external view returns (EpochDetail memory) {
         Epoch storage found = _epoch(epoch);
         CommitteeCode.Header memory header = CommitteeCode.header(found.code);
