@@ -27,16 +27,26 @@ export type Child = {
 const TAIL_LINES = 20
 const TAIL_BYTES = 16_384
 const MAIN = join(import.meta.dirname, '..', 'main.ts')
+/** Targets whose sources lie in another checkout, `*` for all others, as JSON {"<target>":"<folder>"}: releases are tried together. */
+const TREES = 'ZEROG_DEVNET_TREES'
 
 /**
  * Starts `zerog run --target=…` as a child. Its stdin is a pipe that only this process holds: when the launcher dies, however
  * it dies, the pipe closes and the child stops itself.
  */
 export function startChild(spec: ChildSpec): Child {
-  const args = [MAIN, 'run', `--target=${spec.target}`, `--instance=${spec.instance}`, '--die-with-parent', '--json']
+  const { [TREES]: trees, ...inherited } = process.env
+  const args = [
+    mainOf(spec.target, trees),
+    'run',
+    `--target=${spec.target}`,
+    `--instance=${spec.instance}`,
+    '--die-with-parent',
+    '--json',
+  ]
   const log = openLog(join(spec.logDir, `${spec.name}.log`))
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...spec.env },
+    env: { ...inherited, ...spec.env },
     // Straight into its file: what a child writes does not depend on the launcher being alive.
     stdio: ['pipe', log.fd, log.fd],
     // Own group: Ctrl-C reaches the launcher alone, which then stops the targets in order.
@@ -56,6 +66,12 @@ export function startChild(spec: ChildSpec): Child {
     tail: () => readTail(log),
     kill: (signal) => void child.kill(signal),
   }
+}
+
+function mainOf(target: string, trees: string | undefined): string {
+  const folders: Readonly<Record<string, string>> = trees === undefined ? {} : JSON.parse(trees)
+  const folder = folders[target] ?? folders['*']
+  return folder === undefined ? MAIN : join(folder, 'packages/cli/src/main.ts')
 }
 
 /** Resolves when /readyz says 200; rejects with what the child said when it ends first. */

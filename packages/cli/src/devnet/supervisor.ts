@@ -48,9 +48,11 @@ export function createSupervisor(deps: {
     while (!stopped.aborted) {
       const { code, signal } = await child.exited
       if (stopped.aborted) return
-      failures = performance.now() - startedMs > SETTLED_MS ? 0 : failures + 1
-      const pauseMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** Math.max(0, failures - 1))
-      const why = lastFailure(child)
+      // Whoever asked it to stop wants a restart, not a rest.
+      const asked = code === 0
+      failures = asked || performance.now() - startedMs > SETTLED_MS ? 0 : failures + 1
+      const pauseMs = asked ? 0 : Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** Math.max(0, failures - 1))
+      const why = asked ? '' : lastFailure(child)
       deps.say(`${spec.name} ended (${signal ?? `exit ${code}`})${why}; starting it again in ${pauseMs / 1000} s`)
       await pause(pauseMs, stopped)
       if (stopped.aborted) return
