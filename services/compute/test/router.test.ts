@@ -144,6 +144,45 @@ describe("OpenAI's official client", () => {
   })
 })
 
+test('clients that vanish at any moment of a stream pay exactly what was checkpointed, and no more than was made', async () => {
+  const { worker } = running.broker
+  worker.tokenMs = 2
+  const content = Array.from({ length: 150 }, (_, index) => `w${index}`).join(' ')
+  const left = await Promise.all(
+    Array.from({ length: 24 }, async (_, index) => {
+      const controller = new AbortController()
+      const { data: stream, response } = await client.chat.completions
+        .create({ ...ask(content), stream: true }, { signal: controller.signal })
+        .withResponse()
+      let chunks = 0
+      for await (const _chunk of stream) if (++chunks > index * 6) controller.abort()
+      return { id: response.headers.get('x-zerog-receipt-id') as string, chunks }
+    }),
+  )
+  worker.tokenMs = 0
+  for (const { id, chunks } of left) {
+    const spend = await eventually(async () => {
+      const found = await running.books.spend(id)
+      return found?.state === 'acked' || found?.state === 'void' ? found : undefined
+    })
+    const { state, cost, promptTokens, completionTokens } = spend
+    if (state === 'void') {
+      expect({ cost, few: chunks < 100 }).toEqual({ cost: 0n, few: true })
+      continue
+    }
+    // A checkpoint stands at every 32nd token; a client that left after the last word may have got the whole answer.
+    expect(completionTokens % 32 === 0 || completionTokens === 152).toBe(true)
+    expect(completionTokens).toBeGreaterThan(chunks - 2 - 2 * 32)
+    expect(cost).toBe(BigInt(promptTokens) * 1000n + BigInt(completionTokens) * 3000n)
+    expect(promptTokens).toBe(150)
+    const stored = await running.broker.repository.receipt(id)
+    expect({ fee: stored?.receipt.fee, kind: stored?.kind }).toEqual({
+      fee: cost,
+      kind: completionTokens === 152 ? 'final' : 'checkpoint',
+    })
+  }
+})
+
 describe('an Idempotency-Key', () => {
   test('gives the stored answer again, byte by byte, and bills once', async () => {
     const key = { 'idempotency-key': 'once' }
@@ -160,12 +199,18 @@ describe('an Idempotency-Key', () => {
   test('answers 409 while the first runs, and replays streams too', async () => {
     running.broker.worker.tokenMs = 20
     const key = { 'idempotency-key': 'stream' }
-    const first = raw({ ...ask('a b c'), stream: true }, key)
-    await eventually(async () => (await raw({ ...ask('a b c'), stream: true }, key)).response.status === 409)
-    const { text } = await first
+    // Long enough for the second request on a slow machine; it goes on at full speed when that was seen.
+    const long = ask(Array.from({ length: 500 }, (_, index) => `w${index}`).join(' '))
+    const { generated } = running.broker.worker
+    const begun = generated.length
+    const first = raw({ ...long, stream: true }, key)
+    // Connections overtake each other: what is sent first need not arrive first.
+    await eventually(async () => generated.length > begun)
+    await eventually(async () => (await raw({ ...long, stream: true }, key)).response.status === 409)
     running.broker.worker.tokenMs = 0
+    const { text } = await first
     const again = await eventually(async () => {
-      const answer = await raw({ ...ask('a b c'), stream: true }, key)
+      const answer = await raw({ ...long, stream: true }, key)
       return answer.response.status === 200 ? answer : undefined
     })
     expect(again.text).toBe(text)
@@ -204,9 +249,13 @@ describe('virtual keys', () => {
     for (const failure of failures) expect(failure).toMatchObject({ status: 429, code: 'insufficient_quota' })
     const served = outcomes.length - failures.length
     expect(served).toBeGreaterThanOrEqual(5)
+    // An answer does not wait until it is written down.
+    const cost = BigInt(served) * (1000n + 3n * 3000n)
+    const recordOf = async () => (await running.books.keys(100)).find((known) => known.id === id)
+    await eventually(async () => ((await recordOf())?.spent ?? 0n) >= cost)
     await running.agreed()
-    const record = (await running.books.keys(100)).find((known) => known.id === id)
-    expect(record?.spent).toBe(BigInt(served) * (1000n + 3n * 3000n))
+    const record = await recordOf()
+    expect(record?.spent).toBe(cost)
     expect(record?.spent).toBeLessThanOrEqual(record?.budget ?? 0n)
   })
 
