@@ -66,7 +66,16 @@ const global = closed({
     { mode: oneOf('cert-manager', 'existing'), issuerName: text, issuerKind: oneOf('Issuer', 'ClusterIssuer') },
     'mode',
   ),
-  monitoring: closed({ namespace: text, serviceMonitors: flag, interval: pattern('^[0-9]+(s|m)$') }),
+  monitoring: closed({
+    namespace: text,
+    serviceMonitors: flag,
+    interval: pattern('^[0-9]+(s|m)$'),
+    rules: flag,
+    ruleLabels: mapOf(text),
+    runbooks: filled,
+    dashboards: flag,
+    dashboardLabels: mapOf(text),
+  }),
   topology: targetsOf(closed({ replicas: number(1), perPod: flag }, 'replicas', 'perPod')),
 })
 

@@ -1,7 +1,7 @@
 import { findProgram, installCommand, obtainProgram, PROGRAMS, type ProgramKind } from '../packages/adapters/test/servers.ts'
 
 /**
- * `node tools/servers.ts [--check]`: obtains the servers and the browser that the tests run against, before several test processes
+ * `node tools/servers.ts [--check]`: obtains the servers, the browser and promtool that the tests need, before several test processes
  * want them at once. They are found on the PATH, else installed with apt-get as root or with CI=true; --check only looks.
  * Exit code 1 when one is missing.
  */

@@ -217,7 +217,8 @@ withHelm('charts, rendered by helm', () => {
   })
 
   test('each target reads its own name, ports and peers out of its settings', () => {
-    for (const config of ofKind(rendered.production as Manifest[], 'ConfigMap')) {
+    const settingsOf = (manifest: Manifest) => manifest.data['zerog.yaml'] !== undefined
+    for (const config of ofKind(rendered.production as Manifest[], 'ConfigMap').filter(settingsOf)) {
       const target = config.metadata.labels['app.kubernetes.io/name'] as string
       const settings = parse(config.data['zerog.yaml'])
       expect(settings).toMatchObject({ common: { chainId: 4242, grpcPort: 9100, adminPort: 9200 } })

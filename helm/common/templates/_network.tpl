@@ -106,6 +106,9 @@ metadata:
   labels:
     {{- include "zerog.labels" . | nindent 4 }}
 spec:
+  # Alerts and dashboards tell layers and installations apart by these.
+  jobLabel: app.kubernetes.io/name
+  targetLabels: [app.kubernetes.io/component, app.kubernetes.io/instance, app.kubernetes.io/part-of]
   selector:
     matchLabels:
       {{- include "zerog.selectorLabels" . | nindent 6 }}

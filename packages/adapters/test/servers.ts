@@ -19,8 +19,8 @@ export type RunningServer = {
   readonly restart: () => Promise<RunningServer>
 }
 
-/** What tests need of the system beside Node: servers and a browser. */
-export type ProgramKind = ServerKind | 'chromium'
+/** What tests need of the system beside Node: servers, a browser, and the tool for alerts. */
+export type ProgramKind = ServerKind | 'chromium' | 'promtool'
 
 /** What Debian 12 calls them; other systems need the same programs on the PATH. */
 export const PROGRAMS: Readonly<Record<ProgramKind, { readonly program: string; readonly debianPackage: string }>> = {
@@ -28,6 +28,7 @@ export const PROGRAMS: Readonly<Record<ProgramKind, { readonly program: string; 
   redis: { program: 'redis-server', debianPackage: 'redis-server' },
   nats: { program: 'nats-server', debianPackage: 'nats-server' },
   chromium: { program: 'chromium', debianPackage: 'chromium' },
+  promtool: { program: 'promtool', debianPackage: 'prometheus' },
 }
 
 /** Where the program lies, or undefined. Debian keeps PostgreSQL's programs out of the PATH, and small systems /usr/sbin. */
