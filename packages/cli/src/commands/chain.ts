@@ -6,6 +6,7 @@ import { table } from '../output/output.ts'
 import { createProgress } from '../output/progress.ts'
 import { addChainStatus } from './chain-status.ts'
 import { readingClient, signingClient } from './client.ts'
+import { addConformance } from './conformance.ts'
 import { addValidatorKey } from './validator-key.ts'
 import { formatAmount, parseAddress, parseAmount, parseBlockId, parseBytes, parseHash, parseHeight } from './values.ts'
 
@@ -56,6 +57,7 @@ export function addChainCommands(program: Command, act: Act): void {
 
   addCallCommands(chain, act)
   addRebuild(chain, act)
+  addConformance(chain, act)
   addValidatorKey(chain, act)
 }
 

@@ -15,6 +15,8 @@ export type EngineOptions = {
   readonly store: NodeStore
   /** At addresses of the installation's own, beside the standard ones. The oracle does not know them. */
   readonly precompiles?: Precompiles
+  /** What BLOCKHASH shows, for state tests, which have no chain. Default: the parent, and what the state knows of older blocks. */
+  readonly blockHash?: (height: bigint) => Uint8Array
 }
 
 /** One interpreter with one state; runs one message at a time. After an abort it is thrown away. */

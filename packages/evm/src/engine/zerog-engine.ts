@@ -13,7 +13,7 @@ import type { Engine, EngineMessage, EngineOptions, Ran } from './engine.ts'
 const codes = createCodeCache()
 
 /** Our own interpreter: synchronous, with a pause for the event loop where a run takes long. */
-export function createZerogEngine({ fork, chainId, store, precompiles: custom }: EngineOptions): Engine {
+export function createZerogEngine({ fork, chainId, store, precompiles: custom, blockHash }: EngineOptions): Engine {
   const state = createWorldState(store)
   const rules = rulesOf(fork)
   const precompiles = precompilesOf(rules, custom)
@@ -43,7 +43,7 @@ export function createZerogEngine({ fork, chainId, store, precompiles: custom }:
       baseFeePerGas: message.baseFeePerGas,
       beneficiary,
       prevRandao: fromHex(block.prevRandao, 32),
-      blockHash: (height) => historicHash(state, block, height),
+      blockHash: blockHash ?? ((height) => historicHash(state, block, height)),
       blobBaseFee: block.blobBaseFee ?? 1n,
       blobHashes: message.blobHashes ?? NO_HASHES,
     }
