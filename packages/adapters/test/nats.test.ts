@@ -15,6 +15,14 @@ withServer('nats', (server) => {
   })
 })
 
+test('credentials of the address are used, and never said', async () => {
+  await expect(natsBus({ servers: ['nats://zerog:secret@127.0.0.1:1'], connection: { reconnect: false } })).rejects.toMatchObject(
+    {
+      message: expect.stringMatching(/^NATS at nats:\/\/127\.0\.0\.1:1 does not answer/),
+    },
+  )
+})
+
 test('a server that is away is said to be away', async () => {
   await expect(natsBus({ servers: ['nats://127.0.0.1:1'], connection: { reconnect: false } })).rejects.toMatchObject({
     reason: 'DEPENDENCY_UNAVAILABLE',

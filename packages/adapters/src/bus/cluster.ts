@@ -12,12 +12,13 @@ import { ZerogError } from '@zerog/primitives'
 import { systemClock } from '../clock/system.ts'
 import { BUS_DATA_BYTES_MAX, BUS_HEADER_BYTES_MAX } from '../limits.ts'
 import { type BusHandler, deliver } from './deliver.ts'
+import { natsAddress } from './nats-address.ts'
 import { NatsStreams } from './nats-streams.ts'
 import type { ObservedBus } from './observed.ts'
 import { checkPublication, checkTerms, redeliveryDelayMs, type Terms } from './rules.ts'
 
 export type NatsBusOptions = {
-  /** nats://host:port or tls://host:port, several for a cluster. */
+  /** nats://host:port or tls://host:port, several for a cluster; user:password@ or token@ may stand before the host. */
   readonly servers: readonly string[]
   /** Copies of each stream. Production: 3; NATS acknowledges before its own fsync, so one copy may lose what it acknowledged. */
   readonly replicas?: number
@@ -29,7 +30,8 @@ export type NatsBusOptions = {
 
 /** The bus of clusters: NATS JetStream, a stream per layer, durable pull consumers. */
 export async function natsBus(options: NatsBusOptions): Promise<ObservedBus> {
-  const { servers, replicas = 1, clock = systemClock, logger } = options
+  const { replicas = 1, clock = systemClock, logger } = options
+  const { servers, ...credentials } = natsAddress(options.servers)
   const where = servers.join(', ')
   let connected = true
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -47,6 +49,7 @@ export async function natsBus(options: NatsBusOptions): Promise<ObservedBus> {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 500,
       timeout: 5_000,
+      ...credentials,
       ...options.connection,
       servers: [...servers],
     }),
