@@ -21,7 +21,7 @@ export type ConvertOptions = {
 
 /**
  * Podman plays pods, not workloads, and knows neither headless services nor projected volumes, probes, hooks, fsGroup, spreading or network policies:
- * workloads become their pods, services become names in /etc/hosts, a projected secret becomes a secret volume, the rest is left out.
+ * workloads become their pods, services become names in /etc/hosts, secrets become plain files, the rest is left out.
  * What remains as rendered: image, arguments, environment, configuration, secrets, volumes, security context and memory limits.
  */
 export function podsOf(manifests: readonly Manifest[], options: ConvertOptions): readonly PlayedPod[] {
@@ -104,8 +104,8 @@ function playable(
       volumes,
     },
   }
-  const mounted = new Set(volumes.flatMap((volume: any) => [volume.configMap?.name, volume.secret?.secretName]))
-  const sources = manifests.filter(({ kind, metadata }) => /^(ConfigMap|Secret)$/.test(kind) && mounted.has(metadata.name))
+  const mounted = new Set(volumes.map((volume: any) => volume.configMap?.name))
+  const sources = manifests.filter(({ kind, metadata }) => kind === 'ConfigMap' && mounted.has(metadata.name))
   const ready = container.readinessProbe
   const portOf = (port: string | number): number =>
     typeof port === 'number' ? port : container.ports.find(({ name }: { name: string }) => name === port).containerPort
@@ -113,7 +113,7 @@ function playable(
     name: pod.name,
     target: container.name,
     hostnames: pod.hostnames,
-    documents: [...[...sources, ...renamedSecrets(template.spec.volumes ?? [], secrets)].map(encoded), document],
+    documents: [...sources, ...mountedSecrets(template.spec.volumes ?? [], secrets), document],
     ready:
       ready.httpGet === undefined
         ? { port: portOf(ready.tcpSocket.port) }
@@ -123,36 +123,28 @@ function playable(
 
 function plainVolume(volume: any): object {
   const secret = volume.projected?.sources[0]?.secret
-  const { secretName, items } = volume.secret ?? { secretName: secret?.name, items: secret?.items }
-  if (secretName === undefined) return volume
+  const name = secret?.name ?? volume.secret?.secretName
+  if (name === undefined) return volume
   assert(
     volume.projected === undefined || volume.projected.sources.length === 1,
     `volume ${volume.name} projects more than one secret`,
   )
-  // Podman 4 reads `optional` without looking whether it is there, and does not rename by `items`: a copy of the secret has the file names as keys.
-  return { name: volume.name, secret: { secretName: items === undefined ? secretName : renamed(secretName), optional: false } }
+  return { name: volume.name, configMap: { name: copyOf(name) } }
 }
 
-const renamed = (secretName: string): string => `${secretName}-files`
+const copyOf = (secretName: string): string => `${secretName}-files`
 
-/** Copies of the secrets whose volumes name their files by `items`. */
-function renamedSecrets(volumes: readonly any[], secrets: ReadonlyMap<string, Manifest>): readonly Manifest[] {
+/** The mounted secrets as ConfigMaps whose keys are the names of the files: podman 4 mounts a secret in its encoded form. */
+function mountedSecrets(volumes: readonly any[], secrets: ReadonlyMap<string, Manifest>): readonly object[] {
   return volumes.flatMap((volume) => {
     const { name, secretName = name, items } = volume.projected?.sources[0]?.secret ?? volume.secret ?? {}
     const secret = secrets.get(secretName)
-    if (items === undefined || secret === undefined) return []
-    const stringData = Object.fromEntries(
-      items.map(({ key, path }: { key: string; path: string }) => [path, secret.stringData[key]]),
-    )
-    return [{ ...secret, metadata: { ...secret.metadata, name: renamed(secretName) }, stringData }]
+    if (secret === undefined) return []
+    const texts: Readonly<Record<string, string>> = secret.stringData
+    const paths: readonly { key: string; path: string }[] = items ?? Object.keys(texts).map((key) => ({ key, path: key }))
+    const data = Object.fromEntries(paths.map(({ key, path }) => [path, texts[key] ?? '']))
+    return [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: copyOf(secretName) }, data }]
   })
-}
-
-/** Podman reads the encoded form of a secret only. */
-function encoded({ stringData, ...rest }: Manifest): object {
-  if (stringData === undefined) return rest
-  const texts: readonly [string, string][] = Object.entries(stringData)
-  return { ...rest, data: Object.fromEntries(texts.map(([key, text]) => [key, Buffer.from(text).toString('base64')])) }
 }
 
 /** Secrets of variables are written out: whoever may run podman here may read them anyway. */

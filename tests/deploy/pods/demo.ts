@@ -73,11 +73,10 @@ try {
   }
 }
 
-/** Pods, volumes and secrets by the names of this rendering: what an earlier run left goes as well. */
+/** Pods and volumes by the names of this rendering: what an earlier run left goes as well. */
 function clean(): void {
-  for (const { name } of played) container('podman', ['pod', 'rm', '--force', '--time', '5', name])
+  container('podman', ['pod', 'rm', '--force', '--ignore', '--time', '5', ...played.map(({ name }) => name)])
   container('podman', ['volume', 'rm', '--force', ...volumeNames()])
-  container('podman', ['secret', 'rm', ...new Set(played.flatMap(secretNames))])
 }
 
 function render(program: string): readonly Manifest[] {
@@ -228,17 +227,11 @@ function logs(pod: PlayedPod): string {
   return `${stdout}${stderr}`
 }
 
-function secretNames(pod: PlayedPod): readonly string[] {
-  return pod.documents.flatMap((document: any) => (document.kind === 'Secret' ? [document.metadata.name] : []))
-}
-
 /** Podman gives volumes no owner, so ours are those that the pods name. */
 function volumeNames(): readonly string[] {
   const names = played.flatMap((pod) =>
     pod.documents.flatMap((document: any) =>
-      (document.spec?.volumes ?? []).map(
-        (v: any) => v.persistentVolumeClaim?.claimName ?? v.configMap?.name ?? v.secret?.secretName ?? v.name,
-      ),
+      (document.spec?.volumes ?? []).map((v: any) => v.persistentVolumeClaim?.claimName ?? v.configMap?.name ?? v.name),
     ),
   )
   return [...new Set(names)]

@@ -7,8 +7,15 @@ const BACKOFF_MAX_MS = 5_000
 
 export type Database = {
   readonly url: string
-  readonly pid: () => number
+  /** undefined for a server of somebody else. */
+  readonly pid: () => number | undefined
   readonly stop: () => Promise<void>
+}
+
+/** A server of the user's own, named by ZEROG_COMMON_POSTGRES_URL: it is neither started nor stopped, and --reset leaves its tables. */
+export function givenDatabase(env: NodeJS.ProcessEnv): Database | undefined {
+  const url = env.ZEROG_COMMON_POSTGRES_URL
+  return url === undefined ? undefined : { url, pid: () => undefined, stop: async () => {} }
 }
 
 /**

@@ -9,7 +9,7 @@ import { fundedAccounts, furtherAccounts } from './accounts.ts'
 import { banner } from './banner.ts'
 import { devnetCertificates } from './certificates.ts'
 import { type DataFolder, type Genesis, openDataFolder } from './data-folder.ts'
-import { type Database, startDatabase } from './database.ts'
+import { type Database, givenDatabase, startDatabase } from './database.ts'
 import { startDetached } from './detach.ts'
 import { type DevnetEndpoints, removeEndpoints, writeEndpoints } from './endpoints.ts'
 import { removeLauncher, writeLauncher } from './launcher-file.ts'
@@ -78,7 +78,7 @@ async function launch(
   await record(dataDir, launched)
   say(folder.isNew ? `making a new devnet in ${dataDir}` : `starting the devnet in ${dataDir}`)
   const [database, tls] = await Promise.all([
-    options.chainOnly ? undefined : startDatabase(dataDir, { logger, say, changed }),
+    options.chainOnly ? undefined : (givenDatabase(context.env) ?? startDatabase(dataDir, { logger, say, changed })),
     devnetCertificates(
       dataDir,
       instances.map(({ target }) => target),
@@ -162,7 +162,8 @@ function describe(
 async function record(dataDir: string, launched: Launched): Promise<void> {
   const own = processIdOf(process.pid)
   if (own === undefined) return
-  const database = launched.database === undefined ? undefined : processIdOf(launched.database.pid())
+  const databasePid = launched.database?.pid()
+  const database = databasePid === undefined ? undefined : processIdOf(databasePid)
   const children = [...(launched.devnet?.processes() ?? []), ...(database === undefined ? [] : [database])]
   await writeLauncher(dataDir, { launcher: own, children })
 }
