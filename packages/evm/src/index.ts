@@ -13,6 +13,7 @@ export {
 } from './codec/block.ts'
 export { addToBloom, bloomMayContain, emptyBloom, logsBloom } from './codec/bloom.ts'
 export { keccak256, keccakHex } from './codec/keccak.ts'
+export { createSenderRecovery, type SenderRecovery } from './codec/recovery.ts'
 export { type RlpItem, rlpDecode, rlpEncode, rlpInteger, toBytes, toInteger, toList } from './codec/rlp.ts'
 export { curveEngine, privateKeyAddress, recoverAddress, signHash } from './codec/signature.ts'
 export { authorizationHash, createAddress, createAddress2, decodeTransaction } from './codec/transaction.ts'

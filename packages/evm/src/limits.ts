@@ -20,3 +20,8 @@ export const TURN_MS = 8
 export const ENGINES_POOLED_MAX = 4
 /** Steps that a struct log may hold. */
 export const STRUCT_LOGS_MAX = 500_000
+/** Transactions that are worth a message to the threads that recover senders. */
+export const RECOVERY_BATCH_MIN = 64
+export const RECOVERY_THREADS_MAX = 4
+/** Parts of batches that wait for such a thread; beyond that the caller's thread recovers. */
+export const RECOVERY_JOBS_WAITING_MAX = 64

@@ -1,5 +1,5 @@
 import { developmentAccounts } from '@zerog/contracts'
-import { curveEngine, nextBaseFee } from '@zerog/evm'
+import { createSenderRecovery, curveEngine, nextBaseFee } from '@zerog/evm'
 import { fromHex, ZerogError } from '@zerog/primitives'
 import { ChainServiceDefinition, JsonRpcServiceDefinition, ReplicationServiceDefinition } from '@zerog/proto/chain'
 import { defineModule, type ModuleContext } from '@zerog/runtime'
@@ -38,6 +38,7 @@ export const chainValidatorModule = defineModule({
     const { config, clock, logger, fatal } = context
     const metrics = createChainMetrics(context.meter)
     const network = describeNetwork(context)
+    const recovery = createSenderRecovery()
     const validator = await openValidator(
       {
         network,
@@ -52,7 +53,15 @@ export const chainValidatorModule = defineModule({
         accounts: context.network.development ? developmentAccounts() : [],
         dev: config.chainOnly,
       },
-      { kv: await context.kv('chain'), crypto: nodeCrypto, clock, logger, fatal, onSealed: (_block, ms) => metrics.sealed(ms) },
+      {
+        kv: await context.kv('chain'),
+        crypto: nodeCrypto,
+        clock,
+        logger,
+        fatal,
+        recovery,
+        onSealed: (_block, ms) => metrics.sealed(ms),
+      },
     )
     const { backend, pool } = validator
     metrics.head(() => backend.head().header)
@@ -68,7 +77,10 @@ export const chainValidatorModule = defineModule({
     return {
       health: () => ({ ready: true, checks: [headCheck(backend)] }),
       drain: validator.stop,
-      stop: async () => faces.close(),
+      stop: async () => {
+        faces.close()
+        await recovery.close()
+      },
     }
   },
 })

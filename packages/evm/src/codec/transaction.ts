@@ -4,6 +4,7 @@ import { TRANSACTION_BYTES_MAX } from '../limits.ts'
 import { keccak256, keccakHex } from './keccak.ts'
 import { type RlpItem, rlpDecode, rlpEncode, rlpInteger, toBytes, toInteger, toList } from './rlp.ts'
 import { recoverAddress } from './signature.ts'
+import { SIGNED_FIELDS } from './signing.ts'
 
 export type DecodeTransactionOptions = {
   /** Refuses transactions that were signed for another chain. Type 0 without a chain id (before EIP-155) passes. */
@@ -111,9 +112,6 @@ const ABSENT = {
   blobVersionedHashes: undefined,
   maxFeePerBlobGas: undefined,
 } as const
-
-/** Fields of a typed transaction before the signature. */
-const SIGNED_FIELDS = { 1: 8, 2: 9, 3: 11, 4: 10 } as const
 
 function decodeTyped(input: Uint8Array, type: number, known: Hex | undefined): Transaction {
   if (type !== 1 && type !== 2 && type !== 3 && type !== 4) throw refused('transaction type not supported')

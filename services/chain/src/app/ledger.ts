@@ -72,8 +72,9 @@ export async function openLedger(network: Network, { kv, executor, crypto }: Led
       // What survives a crash is a prefix of the writes: a block that is there has its state.
       executor.commit(block)
       kv.write([...(options.writes ?? []), ...store.writesOf(stored)])
-      await kv.flush()
+      // Remembered before it is shown: whoever looks for its transactions meanwhile need not decode it again.
       store.remember(stored)
+      await kv.flush()
       options.beforeShow?.()
       if (options.quiet !== true) show(stored)
       return stored

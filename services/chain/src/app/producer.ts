@@ -6,6 +6,7 @@ import {
   nextBaseFee,
   type Refusal,
   recoverAuthority,
+  type SenderRecovery,
   type Transaction,
 } from '@zerog/evm'
 import type { Cancel, Clock, Logger } from '@zerog/ports'
@@ -32,9 +33,14 @@ export type ProducerDeps = {
   readonly crypto: Crypto
   readonly clock: Clock
   readonly logger: Logger
+  /** Batches whose senders are being recovered: a block waits a little for them. */
+  readonly arrivals: Pick<SenderRecovery, 'busy' | 'idle'>
   readonly onSealed?: (block: ChainBlock, durationMs: number) => void
   readonly fatal: (error: unknown) => void
 }
+
+/** Longest that a block on demand waits for transactions that are on their way into the pool. */
+const GATHER_MS_MAX = 50
 
 export type Producer = ReturnType<typeof createProducer>
 
@@ -105,9 +111,24 @@ export function createProducer(options: { readonly network: Network; readonly se
     return next
   }
 
+  /**
+   * Under load a block costs the same for one batch as for all that wait: hashing the upper trie, signatures, a sync. Single
+   * transactions are recovered at once, so a chain without load never waits here.
+   */
+  const gathered = async (): Promise<void> => {
+    if (deps.arrivals.busy === 0) return
+    let stop: Cancel = () => undefined
+    const late = new Promise<void>((resolve) => {
+      stop = clock.after(GATHER_MS_MAX, resolve)
+    })
+    await Promise.race([deps.arrivals.idle(), late])
+    stop()
+  }
+
   const drainPool = async (): Promise<void> => {
     while (!stopped && sealing.kind === 'demand' && pool.executable(nextBaseFee(ledger.head().header, network.baseFee))) {
       kicked = false
+      await gathered()
       const sealed = await exclusively(() => sealOne(false))
       // Nothing could be included: only a new transaction or block changes that.
       if (sealed === undefined) break

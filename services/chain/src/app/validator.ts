@@ -1,4 +1,12 @@
-import { createExecutor, decodeTransaction, environmentOf, nextBaseFee, type Transaction } from '@zerog/evm'
+import {
+  createExecutor,
+  createSenderRecovery,
+  decodeTransaction,
+  environmentOf,
+  nextBaseFee,
+  type SenderRecovery,
+  type Transaction,
+} from '@zerog/evm'
 import type { Clock, Kv, Logger } from '@zerog/ports'
 import { assert, type Hex } from '@zerog/primitives'
 import type { PoolLimits } from '../core/mempool.ts'
@@ -33,6 +41,8 @@ export type ValidatorDeps = {
   readonly clock: Clock
   readonly logger: Logger
   readonly onSealed?: (block: ChainBlock, durationMs: number) => void
+  /** Default: on this thread. */
+  readonly recovery?: SenderRecovery
   readonly fatal: (error: unknown) => void
 }
 
@@ -41,7 +51,7 @@ export type Validator = Awaited<ReturnType<typeof openValidator>>
 /** Opens the chain in `kv` and goes on with it: same head, same pool. */
 export async function openValidator(options: ValidatorOptions, deps: ValidatorDeps) {
   const { network, secretKey, sealing, tipMinWei, poolLimits, accounts } = options
-  const { crypto, clock, logger, fatal } = deps
+  const { crypto, clock, logger, fatal, recovery = createSenderRecovery({ threads: 0 }) } = deps
   const kv = guardedKv(deps.kv, fatal)
   const executor = createExecutor({
     kv,
@@ -67,22 +77,24 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
       clock,
       logger,
       fatal,
+      arrivals: recovery,
       ...(deps.onSealed !== undefined && { onSealed: deps.onSealed }),
     },
   )
   const impersonation: Impersonation = new Set()
   const signer = developmentSigner(accounts)
-  const decode = (raw: Uint8Array): Transaction => decodeSubmitted(raw, network.chainId, impersonation)
 
   const submitAll = async (raws: readonly Uint8Array[]): Promise<readonly Submitted[]> => {
-    const decoded = raws.map((raw) => {
-      try {
-        return decode(raw)
-      } catch (error) {
-        return { error }
-      }
-    })
-    return pool.submitAll(decoded)
+    // Stand-in signatures are nobody's: they are looked at one by one.
+    if (impersonation.size > 0) return pool.submitAll(raws.map(decodeStandIn))
+    return pool.submitAll(await recovery.decodeAll(raws, { chainId: network.chainId }))
+  }
+  const decodeStandIn = (raw: Uint8Array): Transaction | { readonly error: unknown } => {
+    try {
+      return decodeSubmitted(raw, network.chainId, impersonation)
+    } catch (error) {
+      return { error }
+    }
   }
 
   const blockByHeight = (height: bigint) => (height > ledger.head().header.height ? undefined : ledger.store.byHeight(height))
