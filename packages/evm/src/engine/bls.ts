@@ -1,5 +1,5 @@
 import { type EVMBLSInterface, EVMError } from '@ethereumjs/evm'
-import { assert } from '@zerog/primitives'
+import { assert, bytesToBigint } from '@zerog/primitives'
 import type * as Mcl from 'mcl-wasm'
 
 // The functions of EIP-2537 by mcl in WebAssembly: a pairing of two pairs takes 4 ms where noble takes 36. Gas, lengths and the zeros in front
@@ -69,6 +69,84 @@ export const chainBls: EVMBLSInterface = {
     return result
   },
 }
+
+/** tau * G2 of Ethereum's KZG ceremony: `g2_monomial[1]` of the public trusted setup (EIP-4844). */
+export const KZG_TAU_G2 =
+  'b5bfd7dd8cdeb128843bc287230af38926187075cbfbefa81009a2ce615ac53d2914e5870cb452d2afaaab24f3499f72185cbfee53492714734429b7b38608e23926c911cceceac9a36851477ba4c60b087041de621000edc98edada20c1def2'
+const GENERATOR_G1 = '97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb'
+const GENERATOR_G2 =
+  '93e02b6052719f607dacd3a088274f65596bd0d09920b61ab5da61bbdc7f5049334cf11213945d57e5ac7d055d042b7e024aa2b2f08f0a91260805272dc51051c6e47ad4fa403b02b4510b647ae3d1770bac0326a805bbefd48056c8c121bdb8'
+
+type KzgSetup = { readonly g1: Mcl.G1; readonly g2: Mcl.G2; readonly minusG2: Mcl.G2; readonly tau: Mcl.G2 }
+let setup: KzgSetup | undefined
+
+/**
+ * EIP-4844 point evaluation: whether the polynomial behind `commitment` has the value `y` at `z`. Compressed points of 48 bytes, scalars
+ * of 32 big-endian. Throws for what is no point of the group and for scalars that are not reduced. Needs `loadBls`.
+ */
+export function verifyPointEvaluation({
+  commitment,
+  z,
+  y,
+  proof,
+}: Readonly<Record<'commitment' | 'z' | 'y' | 'proof', Uint8Array>>): boolean {
+  const { mcl } = library()
+  setup ??= kzgSetup()
+  const { g1, g2, minusG2, tau } = setup
+  const [value, at] = [readScalar(y), readScalar(z)]
+  const left = mcl.sub(readCompressed(commitment), mcl.mul(g1, value))
+  const right = mcl.sub(tau, mcl.mul(g2, at))
+  const quotient = readCompressed(proof)
+  // e(C - y G1, -G2) * e(proof, tau G2 - z G2) = 1; infinity makes a factor of one.
+  const factors = [
+    ...(left.isZero() ? [] : [mcl.millerLoop(left, minusG2)]),
+    ...(quotient.isZero() || right.isZero() ? [] : [mcl.millerLoop(quotient, right)]),
+  ]
+  const [first, second] = factors
+  if (first === undefined) return true
+  return mcl.finalExp(second === undefined ? first : mcl.mul(first, second)).isOne()
+}
+
+function kzgSetup(): KzgSetup {
+  const { mcl } = library()
+  const g1 = new mcl.G1()
+  g1.deserializeHexStr(GENERATOR_G1)
+  const [g2, tau] = [new mcl.G2(), new mcl.G2()]
+  g2.deserializeHexStr(GENERATOR_G2)
+  tau.deserializeHexStr(KZG_TAU_G2)
+  return { g1, g2, minusG2: mcl.neg(g2), tau }
+}
+
+function readScalar(bytes: Uint8Array): Mcl.Fr {
+  if (bytesToBigint(bytes) >= GROUP_ORDER) throw invalid()
+  const scalar = new (library().mcl.Fr)()
+  scalar.setBigEndianMod(bytes)
+  return scalar
+}
+
+/** A point of 48 bytes in the form that the BLS signature draft gives it; the library takes more than that. */
+function readCompressed(bytes: Uint8Array): Mcl.G1 {
+  const point = new (library().mcl.G1)()
+  const flags = (bytes[0] as number) & 0xe0
+  if (flags === 0xc0) {
+    if (bytes[0] !== 0xc0 || !isZero(bytes, 1, bytes.length - 1)) throw invalid()
+    return point
+  }
+  if (flags !== 0x80 && flags !== 0xa0) throw invalid()
+  const x = bytes.slice()
+  x[0] = (x[0] as number) & 0x1f
+  if (bytesToBigint(x) >= FIELD_ORDER) throw invalid()
+  try {
+    point.deserialize(bytes)
+  } catch {
+    throw invalid()
+  }
+  if (point.isZero() || !point.isValid() || !point.isValidOrder()) throw invalid()
+  return point
+}
+
+const FIELD_ORDER = 0x1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaabn
+const GROUP_ORDER = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001n
 
 function library(): Loaded {
   assert(loaded !== undefined, 'loadBls was awaited')

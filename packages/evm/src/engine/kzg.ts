@@ -1,19 +1,17 @@
 import { bls12_381 } from '@noble/curves/bls12-381.js'
-
-/** tau * G2 of Ethereum's KZG ceremony: `g2_monomial[1]` of the public trusted setup (EIP-4844). */
-const TAU_G2 =
-  'b5bfd7dd8cdeb128843bc287230af38926187075cbfbefa81009a2ce615ac53d2914e5870cb452d2afaaab24f3499f72185cbfee53492714734429b7b38608e23926c911cceceac9a36851477ba4c60b087041de621000edc98edada20c1def2'
+import { KZG_TAU_G2 } from './bls.ts'
 
 let tau: ReturnType<typeof bls12_381.G2.Point.fromHex> | undefined
 
 /**
  * EIP-4844 point evaluation: whether the polynomial behind `commitment` has the value `y` at `z`. Arguments are `0x` hex of 48,
- * 32, 32 and 48 bytes. Throws for points off the curve and scalars that are not reduced. Used by the precompile at 0x0a only.
+ * 32, 32 and 48 bytes. Throws for points off the curve and scalars that are not reduced. In plain JavaScript, for the oracle: our own
+ * precompile at 0x0a uses `verifyPointEvaluation`.
  */
 export function verifyKzgProof(commitment: string, z: string, y: string, proof: string): boolean {
   const { Point: G1 } = bls12_381.G1
   const { Point: G2 } = bls12_381.G2
-  tau ??= G2.fromHex(TAU_G2)
+  tau ??= G2.fromHex(KZG_TAU_G2)
   const at = scalar(z)
   const value = scalar(y)
   const c = point(commitment)

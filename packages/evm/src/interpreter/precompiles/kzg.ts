@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import { equalBytes, toHex } from '@zerog/primitives'
-import { verifyKzgProof } from '../../engine/kzg.ts'
+import { equalBytes } from '@zerog/primitives'
+import { isBlsLoaded, loadBls, verifyPointEvaluation } from '../../engine/bls.ts'
 import type { Precompile } from './precompile.ts'
 
 const INPUT_BYTES = 192
@@ -23,14 +23,14 @@ export const pointEvaluation: Precompile = {
     versioned[0] = 0x01
     if (!equalBytes(versioned, input.subarray(0, 32))) return 'mismatched versioned hash'
     try {
-      const z = toHex(input.subarray(32, 64))
-      const y = toHex(input.subarray(64, 96))
-      if (!verifyKzgProof(toHex(commitment), z, y, toHex(input.subarray(144, 192)))) return KZG_ERROR
+      const claim = { commitment, z: input.subarray(32, 64), y: input.subarray(64, 96), proof: input.subarray(144, 192) }
+      if (!verifyPointEvaluation(claim)) return KZG_ERROR
     } catch {
       return KZG_ERROR
     }
     return OUTPUT.slice()
   },
+  ready: () => (isBlsLoaded() ? undefined : loadBls()),
 }
 
 const KZG_ERROR = 'error verifying kzg proof'
