@@ -1,6 +1,8 @@
 export { type BaseConfig, baseConfig } from './config/base.ts'
 export { type DescribedField, describeConfig, type LoadedConfig, loadConfig, type ShownField } from './config/load.ts'
 export { defineModule, type HealthReport, type ModuleContext, type RunningModule, type ServiceModule } from './module.ts'
+export { createClient } from './rpc/client.ts'
+export { dialForeign, type ForeignIdentity, learnCertificate, openForeignDoor } from './rpc/foreign.ts'
 export { createHost, type RpcHost } from './rpc/host.ts'
 export { createInProcessNetwork, type InProcessNetwork } from './rpc/in-process.ts'
 export { createModuleRpc } from './rpc/module-rpc.ts'

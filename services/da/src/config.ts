@@ -3,6 +3,15 @@ import { z } from 'zod'
 const milliseconds = (min: number, max: number, value: number) => z.int().min(min).max(max).default(value)
 const bytes = (value: number) => z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(value)
 
+/** For every target that calls members. */
+const identityDir = z
+  .string()
+  .nullable()
+  .default(null)
+  .describe(
+    'folder with <target>.crt and <target>.key, shown to members of other installations; null: only members of this one are reached',
+  )
+
 /** Target `da-node`: env ZEROG_DA_NODE_<FIELD>. */
 export const daNodeConfig = z.strictObject({
   capacityBytes: bytes(64 * 1024 * 1024 * 1024).describe('room that this node offers for rows, bytes'),
@@ -24,6 +33,20 @@ export const daNodeConfig = z.strictObject({
     .describe(
       'file with the BLS12-381 secret key, 64 hexadecimal digits; null: made once in the data folder (development network: derived)',
     ),
+  identityDir,
+  doorAddress: z.string().min(1).default('0.0.0.0').describe('address of the door for other installations'),
+  doorPort: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .nullable()
+    .default(null)
+    .describe('port of the door for other installations, which is registered as host:port; 0 takes a free one, null opens none'),
+  doorAuthoritiesFile: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('file with ca.crt of every installation that may call through the door, one after the other'),
 })
 export type DaNodeConfig = z.output<typeof daNodeConfig>
 
@@ -31,6 +54,7 @@ export type DaNodeConfig = z.output<typeof daNodeConfig>
 export const daRetrieverConfig = z.strictObject({
   hedgeMsMin: milliseconds(1, 10_000, 20).describe('a read never asks further nodes sooner than this, ms'),
   hedgeMsMax: milliseconds(1, 60_000, 1000).describe('a read never waits longer than this before it asks further nodes, ms'),
+  identityDir,
 })
 
 /** Target `da-encoder`: env ZEROG_DA_ENCODER_<FIELD>. */
@@ -42,6 +66,7 @@ export const daEncoderConfig = z.strictObject({
     .max(Number.MAX_SAFE_INTEGER)
     .default(1024 * 1024 * 1024)
     .describe('rows of bundles that are coded or handed out at once, bytes; the largest bundle needs 545 MiB'),
+  identityDir,
 })
 export type DaEncoderConfig = z.output<typeof daEncoderConfig>
 
@@ -49,6 +74,7 @@ const perMinute = z.int().min(0).max(60_000).default(60)
 
 /** Target `da-disperser`: env ZEROG_DA_DISPERSER_<FIELD>. */
 export const daDisperserConfig = z.strictObject({
+  identityDir,
   publicAddress: z.string().min(1).default('127.0.0.1').describe("address of the plaintext gRPC server for 0G's clients"),
   publicPort: z
     .int()

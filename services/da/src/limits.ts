@@ -58,6 +58,19 @@ export const SOURCE_TIMEOUT_MS = 20_000
 /** Rows that one SampleRows call may name. */
 export const SAMPLES_MAX = 1_024
 
+// members of other installations
+
+/** Connections to them that a process keeps: as many as a committee has members. */
+export const FOREIGN_CONNECTIONS_MAX = 1_024
+/** A handshake takes at most this long, ms. */
+export const FOREIGN_TIMEOUT_MS = 5_000
+/** After a failure an address is left alone for this long, ms. */
+export const FOREIGN_PAUSE_MS = 2_000
+/** How long a member's signature vouches for the key of its certificate, days; made anew when it starts. */
+export const FOREIGN_BINDING_DAYS = 400
+/** How long calls that run may take when the door closes, ms. */
+export const DOOR_CLOSE_MS = 5_000
+
 // committees
 
 /** Committees that a service keeps: at most 1,024 members of some 300 bytes each. */

@@ -1,6 +1,9 @@
+import { ZerogError } from '@zerog/primitives'
 import { defineModule, type ModuleContext, type ServiceModule } from '@zerog/runtime'
 import { chainCommittees } from './adapters/committees/chain.ts'
 import { diskRoom } from './adapters/disk-room.ts'
+import { dialerOf } from './adapters/foreign/dialer.ts'
+import { type Door, openDoor } from './adapters/foreign/door.ts'
 import { serveNode } from './adapters/grpc/node/serve.ts'
 import { serveRetriever } from './adapters/grpc/retriever/serve.ts'
 import { rpcSourceConnector } from './adapters/grpc/source-connector.ts'
@@ -16,6 +19,7 @@ import type { Committees } from './app/committees.ts'
 import { runLoop } from './app/loop.ts'
 import { addressOf, createDaNode, type DaNode } from './app/node/da-node.ts'
 import { repairAll } from './app/node/repair.ts'
+import type { WindowSigner } from './app/node/window-signer.ts'
 import { createRetriever } from './app/retriever/retriever.ts'
 import {
   type DaDisperserConfig,
@@ -25,7 +29,7 @@ import {
   daNodeConfig,
   daRetrieverConfig,
 } from './config.ts'
-import { MEMBER_EPOCH_TTL_MS } from './limits.ts'
+import { DOOR_CLOSE_MS, MEMBER_EPOCH_TTL_MS } from './limits.ts'
 
 type AnyContext = Pick<ModuleContext<unknown>, 'chain' | 'clock'>
 
@@ -67,10 +71,12 @@ async function startNode(context: ModuleContext<DaNodeConfig>, committees: Commi
     signer,
     diskFreeBytes: diskRoom(context.dataDir),
   })
-  serveNode(rpc, node, () => addressOf(signer.key, committees))
+  const accountOf = () => addressOf(signer.key, committees)
+  serveNode(rpc, node, accountOf)
+  const door = await doorOf(context, { node, signer, accountOf })
   const retriever = createRetriever(
     { hedgeMsMin: 100, hedgeMsMax: 5000 },
-    { ...readerDeps(context, pool), committees, connect: rpcSourceConnector(rpc), random },
+    { ...readerDeps(context, pool), committees, connect: rpcSourceConnector(dialerOf(context)), random },
   )
   const coder = encodePool({ threads: 1, memoryBytesMax: REPAIR_BYTES_MAX })
   const stopping = new AbortController()
@@ -91,14 +97,34 @@ async function startNode(context: ModuleContext<DaNodeConfig>, committees: Commi
   nodeGauges(context, node, pool)
   return {
     health: () => nodeHealth(node),
-    drain: () => node.idle(),
+    async drain() {
+      await door?.close(DOOR_CLOSE_MS)
+      await node.idle()
+    },
+    ...(door !== undefined && { faces: { daDoor: `${config.doorAddress}:${door.port}` } }),
     async stop() {
       stopping.abort()
+      await door?.close(0)
       await Promise.all(jobs)
       await node.idle()
       await Promise.all([pool.close(), coder.close()])
     },
   }
+}
+
+async function doorOf(
+  context: ModuleContext<DaNodeConfig>,
+  parts: { readonly node: DaNode; readonly signer: WindowSigner; readonly accountOf: () => Promise<Uint8Array> },
+): Promise<Door | undefined> {
+  const { doorAddress: address, doorPort: port, doorAuthoritiesFile: authoritiesFile } = context.config
+  if (port === null) return undefined
+  if (authoritiesFile === null) {
+    throw new ZerogError('CONFIG_INVALID', {
+      message: 'a door for other installations (doorPort) needs doorAuthoritiesFile: who may come through',
+    })
+  }
+  const chainId = BigInt(context.network.chainId)
+  return openDoor({ instance: context.instance, chainId, address, port, authoritiesFile }, { ...context, ...parts })
 }
 
 function nodeGauges({ meter }: ModuleContext<DaNodeConfig>, node: DaNode, pool: RowPool): void {
@@ -141,7 +167,7 @@ export function defineDaRetriever(openCommittees: OpenCommittees) {
       const committees = await openCommittees(context)
       const pool = openRowPool()
       const { random, rpc, meter } = context
-      const connect = rpcSourceConnector(rpc)
+      const connect = rpcSourceConnector(dialerOf(context))
       const retriever = createRetriever(context.config, { ...readerDeps(context, pool), committees, connect, random })
       serveRetriever(rpc, retriever)
       rowWorkGauges(meter, pool)

@@ -1,4 +1,11 @@
-import { type ChannelOptions, Client, connectivityState, Metadata, type ServiceError } from '@grpc/grpc-js'
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  Client,
+  connectivityState,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js'
 import { ZerogError } from '@zerog/primitives'
 import {
   DNS_REFRESH_MS,
@@ -79,6 +86,16 @@ export function createGrpcPeers(options: {
       clients.clear()
     },
   }
+}
+
+/** One address with credentials of its own, opened when first used. */
+export function createGrpcDial(
+  target: string,
+  address: string,
+  credentials: ChannelCredentials,
+): { readonly transport: Transport; readonly close: () => void } {
+  const client = new Client(address, credentials, { ...OPTIONS, 'grpc.ssl_target_name_override': target })
+  return { transport: grpcTransport(target, () => ({ client, address })), close: () => client.close() }
 }
 
 function grpcTransport(target: string, pick: () => { client: Client; address: string }): Transport {

@@ -47,7 +47,8 @@ const OPTIONS: ChannelOptions = {
 /** Opens the network door of a host. Mutual TLS only; the caller is whoever its certificate names. */
 export async function startGrpcServer(options: {
   readonly host: RpcHost
-  readonly identity: TlsIdentity
+  /** Callers of another network than this are nobody; undefined where the credentials alone decide who may come (foreign.ts). */
+  readonly identity: Pick<TlsIdentity, 'forServer'> & { readonly network: string | undefined }
   readonly listen: Listen
   /** Overrides for tests. */
   readonly channelOptions?: ChannelOptions
@@ -116,7 +117,7 @@ export async function startGrpcServer(options: {
   }
 }
 
-async function bind(server: Server, identity: TlsIdentity, listen: Listen): Promise<number> {
+async function bind(server: Server, identity: Pick<TlsIdentity, 'forServer'>, listen: Listen): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const host = listen.address.includes(':') ? `[${listen.address}]` : listen.address
   server.bindAsync(`${host}:${listen.port}`, identity.forServer(), (cause, port) => {
@@ -166,14 +167,14 @@ function cancelledBy(deadline: Date | number): ZerogError {
 type PeerCertificate = { readonly raw: Buffer; readonly fingerprint256: string }
 
 /** Identities by certificate; parsing one takes longer than a small call. */
-function createCallerNames(network: string): (certificate: PeerCertificate | undefined) => string | undefined {
+function createCallerNames(network: string | undefined): (certificate: PeerCertificate | undefined) => string | undefined {
   const known = new Map<string, string | undefined>()
   return (certificate) => {
     if (certificate === undefined) return undefined
     const key = certificate.fingerprint256
     if (known.has(key)) return known.get(key)
     const identity = identityOf(certificate.raw)
-    const name = identity?.network === network ? identity.target : undefined
+    const name = network === undefined || identity?.network === network ? identity?.target : undefined
     if (known.size >= 1_000) known.clear()
     known.set(key, name)
     return name

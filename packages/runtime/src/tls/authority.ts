@@ -134,6 +134,32 @@ export async function issueIdentity(options: IssueOptions): Promise<Issued> {
   return { certPath, keyPath, issued: true, expiresAt: certificate.notAfter }
 }
 
+/**
+ * A certificate that nobody signed but itself, for whoever is believed for another reason, which `nameOf` writes into it.
+ * @param options.nameOf the one name in it, a URI, made from the public key (DER, SubjectPublicKeyInfo)
+ */
+export async function selfSigned(options: {
+  readonly commonName: string
+  readonly nameOf: (publicKey: Uint8Array) => string
+  readonly nowMs: number
+  readonly validityDays: number
+}): Promise<{ readonly cert: Buffer; readonly key: Buffer }> {
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+  const publicKey = new Uint8Array(await crypto.subtle.exportKey('spki', keys.publicKey))
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    name: `CN=${options.commonName}`,
+    keys,
+    signingAlgorithm: ALGORITHM,
+    ...validity(options.nowMs, options.validityDays),
+    extensions: [
+      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+      new SubjectAlternativeNameExtension([{ type: 'url', value: options.nameOf(publicKey) }]),
+    ],
+  })
+  return { cert: Buffer.from(certificate.toString('pem')), key: Buffer.from(await pemOfKey(keys.privateKey)) }
+}
+
 async function loadAuthority(dir: string, network: string, nowMs: number) {
   const { caPath, caKeyPath } = tlsFiles(dir, 'ca')
   const pem = await readOptional(caPath)

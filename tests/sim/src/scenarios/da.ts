@@ -14,6 +14,7 @@ import { assert, concatBytes, equalBytes, ZerogError } from '@zerog/primitives'
 import { type NodeEnv, type Scenario, SIM_EPOCH_MS, type Sim, type SimNode } from '@zerog/sim'
 import { staticCommittees } from '../../../../services/da/src/adapters/committees/static.ts'
 import { serveNode } from '../../../../services/da/src/adapters/grpc/node/serve.ts'
+import { writtenNodeService } from '../../../../services/da/src/adapters/grpc/put-rows-codec.ts'
 import { rpcSourceConnector } from '../../../../services/da/src/adapters/grpc/source-connector.ts'
 import { inlineRowWork } from '../../../../services/da/src/adapters/row-work/inline.ts'
 import type { Coder } from '../../../../services/da/src/app/encoder/coder.ts'
@@ -185,7 +186,7 @@ function makeRetriever(env: NodeEnv, committees: ReturnType<typeof staticCommitt
     { hedgeMsMin: 20, hedgeMsMax: 300 },
     {
       committees,
-      connect: rpcSourceConnector(rpc),
+      connect: rpcSourceConnector(async ({ socket }) => rpc.client(writtenNodeService, 'da-node', Number(socket))),
       checker: rows,
       restorer: rows,
       sha256: collectedSha256,

@@ -1,46 +1,38 @@
 import type { Statement } from '@zerog/availability'
-import type { Rpc } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import type { CodedBundle } from '../../app/encoder/coder.ts'
 import type { MemberClient, MemberConnector } from '../../app/members.ts'
 import { SIGN_TIMEOUT_MS } from '../../core/disperser/limits.ts'
+import type { NodeDialer } from '../foreign/dialer.ts'
 import { messageSpace } from './message-space.ts'
-import { encodePutRows, rowsPerMessage, writtenNodeService } from './put-rows-codec.ts'
+import { encodePutRows, rowsPerMessage } from './put-rows-codec.ts'
 import { encodeStatement, toWire } from './statement-codec.ts'
 
-const TARGET = 'da-node'
 const HASH_BYTES = 32
 
-/** Members over gRPC: the socket of a member of this installation is the ordinal of its instance. */
-export function rpcMemberConnector(rpc: Rpc): MemberConnector {
-  return ({ socket, address }): MemberClient => {
-    if (!/^\d{1,4}$/.test(socket)) {
-      throw new ZerogError('DEPENDENCY_UNAVAILABLE', {
-        message: `member ${address} is registered at ${socket}; this installation reaches members by the ordinal of their instance only`,
-        metadata: { socket },
+/** Members over gRPC, wherever they are. */
+export function rpcMemberConnector(dial: NodeDialer): MemberConnector {
+  return (member): MemberClient => ({
+    async putRows({ statement, coded, indexes }, { signal, timeoutMs }) {
+      const space = messageSpace()
+      const client = await dial(member)
+      const { storedCount } = await client.putRows(requests({ statement, coded, indexes }, space.take), { signal, timeoutMs })
+      // The member has all of it. After a failure nobody knows who still looks at the messages.
+      space.giveBack()
+      if (storedCount === indexes.length) return
+      throw new ZerogError('VERIFICATION_FAILED', {
+        message: `the member acknowledged ${storedCount} rows where ${indexes.length} were sent`,
       })
-    }
-    const client = rpc.client(writtenNodeService, TARGET, Number(socket))
-    return {
-      async putRows({ statement, coded, indexes }, { signal, timeoutMs }) {
-        const space = messageSpace()
-        const { storedCount } = await client.putRows(requests({ statement, coded, indexes }, space.take), { signal, timeoutMs })
-        // The member has all of it. After a failure nobody knows who still looks at the messages.
-        space.giveBack()
-        if (storedCount === indexes.length) return
-        throw new ZerogError('VERIFICATION_FAILED', {
-          message: `the member acknowledged ${storedCount} rows where ${indexes.length} were sent`,
-        })
-      },
-      async signWindow(bundles, signal) {
-        const { signature } = await client.signWindow(
-          { bundles: bundles.map(encodeStatement) },
-          { signal, timeoutMs: SIGN_TIMEOUT_MS, retriesMax: 1 },
-        )
-        return signature
-      },
-    }
-  }
+    },
+    async signWindow(bundles, signal) {
+      const client = await dial(member)
+      const { signature } = await client.signWindow(
+        { bundles: bundles.map(encodeStatement) },
+        { signal, timeoutMs: SIGN_TIMEOUT_MS, retriesMax: 1 },
+      )
+      return signature
+    },
+  })
 }
 
 type Sending = { readonly statement: Statement; readonly coded: CodedBundle; readonly indexes: Uint32Array }

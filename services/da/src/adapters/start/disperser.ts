@@ -17,6 +17,7 @@ import { keyAccount } from '../chain/account.ts'
 import { daEntrance } from '../chain/entrance.ts'
 import { epochRegistry } from '../chain/epoch-registry.ts'
 import { chainJsonRpc } from '../chain/json-rpc.ts'
+import { dialerOf } from '../foreign/dialer.ts'
 import { serveDisperser } from '../grpc/disperser/serve.ts'
 import { rpcEncoderClient } from '../grpc/encoder-client.ts'
 import { rpcMemberConnector } from '../grpc/member-connector.ts'
@@ -66,7 +67,7 @@ export async function startDisperser(context: Context, parts: DisperserParts): P
     repository,
     committees,
     encoder: rpcEncoderClient(rpc),
-    connect: rpcMemberConnector(rpc),
+    connect: rpcMemberConnector(dialerOf(context)),
     multisignature: blstMultisignature,
     changes,
     chain,

@@ -3,6 +3,7 @@ import type { ModuleContext, RunningModule } from '@zerog/runtime'
 import type { Committees } from '../../app/committees.ts'
 import { encoderMetrics } from '../../app/encoder/metrics.ts'
 import type { DaEncoderConfig } from '../../config.ts'
+import { dialerOf } from '../foreign/dialer.ts'
 import { serveEncoder } from '../grpc/encoder/serve.ts'
 import { rpcMemberConnector } from '../grpc/member-connector.ts'
 import { encodePool } from '../worker/encode-pool.ts'
@@ -13,7 +14,14 @@ export async function startEncoder(context: ModuleContext<DaEncoderConfig>, comm
     threads: config.threads === 0 ? availableParallelism() : config.threads,
     memoryBytesMax: config.memoryBytesMax,
   })
-  serveEncoder(rpc, { coder, committees, connect: rpcMemberConnector(rpc), clock, logger, metrics: encoderMetrics(meter, coder) })
+  serveEncoder(rpc, {
+    coder,
+    committees,
+    connect: rpcMemberConnector(dialerOf(context)),
+    clock,
+    logger,
+    metrics: encoderMetrics(meter, coder),
+  })
   return {
     health() {
       const { usedBytes, waiting } = coder.stats()

@@ -8,11 +8,16 @@ import { putRows } from './put-rows.ts'
 import { signWindow } from './sign-window.ts'
 
 export function serveNode(rpc: Rpc, node: DaNode, address: () => Promise<Uint8Array>): void {
-  rpc.serve(nodeService, {
+  rpc.serve(nodeService, nodeEndpoints(node, address))
+}
+
+/** What a member serves, whichever door a call comes through. */
+export function nodeEndpoints(node: DaNode, address: () => Promise<Uint8Array>) {
+  return {
     putRows: putRows(node),
     signWindow: signWindow(node),
     getRows: getRows(node),
     getNodeRlc: getNodeRlc(node),
     getStats: getStats(node, address),
-  })
+  }
 }
