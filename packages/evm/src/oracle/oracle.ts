@@ -10,6 +10,7 @@ import { assert, bytesToBigint, fromHex, type Hex, toHex } from '@zerog/primitiv
 import { keccak256 } from '../codec/keccak.ts'
 import { recoverPublicKey } from '../codec/signature.ts'
 import type { BlockEnvironment, GenesisAllocation, Log, StateOverrides } from '../executor.ts'
+import { TURN_MS } from '../limits.ts'
 import { type OracleFrame, watchFrames } from './frames.ts'
 
 /** Where the oracle's trie keeps its nodes and codes; keys are hexadecimal. Asynchronous, because the library's is. */
@@ -82,6 +83,11 @@ export async function createOracle({ chainId, db, blockHash, crypto = 'shared', 
     ownPoints: verifyPoint === undefined,
   })
   const vm = await createVM({ common, stateManager: state, blockchain: blockchain as never, evm })
+  // The library awaits without ever yielding: sockets and timers get their turn between two transactions.
+  vm.events.on('afterTx', (_result, done) => {
+    if (due()) setImmediate(() => done?.())
+    else done?.()
+  })
 
   const put = async (name: string, fields: StateOverrides[Hex]): Promise<void> => {
     const address = createAddressFromString(name.toLowerCase() as Hex)
@@ -127,11 +133,6 @@ export async function createOracle({ chainId, db, blockHash, crypto = 'shared', 
     },
     /** Whether the state with this root is here. */
     has: (root: Hex): Promise<boolean> => state.hasStateRoot(fromHex(root, 32)),
-    /** Development only: the root after geth's state overrides. */
-    edit: async (root: Hex, changes: StateOverrides): Promise<Hex> => {
-      await rootAt(root)
-      return edit(changes)
-    },
     /** Executes a whole block. Throws if a transaction cannot stand in it. */
     block: async (root: Hex, environment: BlockEnvironment, raw: readonly Uint8Array[]): Promise<OracleBlock> => {
       await rootAt(root)
@@ -172,6 +173,15 @@ export async function createOracle({ chainId, db, blockHash, crypto = 'shared', 
       }
     },
   }
+}
+
+let turnMs = performance.now()
+
+function due(): boolean {
+  const nowMs = performance.now()
+  if (nowMs - turnMs < TURN_MS) return false
+  turnMs = nowMs
+  return true
 }
 
 const ZERO_HASH: Hex = `0x${'00'.repeat(32)}`
