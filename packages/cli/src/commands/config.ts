@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Act } from '../action.ts'
 import { table } from '../output/output.ts'
+import { addCertsKubernetes } from './certs-kubernetes.ts'
 
 export function addConfigCommands(program: Command, act: Act): void {
   const config = program.command('config').description('configuration of targets')
@@ -74,6 +75,8 @@ export function addConfigCommands(program: Command, act: Act): void {
         return { data: issued }
       }),
     )
+
+  addCertsKubernetes(certs, act)
 }
 
 type IssueFlags = { dir: string; out?: string; name: string; dns?: string; ip?: string; force?: boolean }
