@@ -8,6 +8,7 @@ import { addDaCommands } from './commands/da.ts'
 import { addDevnetCommands } from './commands/devnet.ts'
 import { addEvidenceCommands } from './commands/evidence.ts'
 import { addHelpCommands } from './commands/help.ts'
+import { addLineageCommand } from './commands/lineage.ts'
 import { addStorageCommands } from './commands/storage.ts'
 import { addVerifyCommand } from './commands/verify.ts'
 import { type CliHost, colorWanted } from './host.ts'
@@ -56,6 +57,7 @@ export function createProgram(deps: ProgramHost): { readonly command: Command; r
   addDaCommands(program, act)
   addEvidenceCommands(program, act)
   addVerifyCommand(program, act)
+  addLineageCommand(program, act)
   addAccountCommands(program, act)
   addConfigCommands(program, act)
   addHelpCommands(program, act)

@@ -28,6 +28,7 @@ import {
 } from './da/blobs.ts'
 import type { DaBundleRef } from './da/types.ts'
 import { type EvidenceOptions, getEvidence } from './evidence/get.ts'
+import { getLineage, type LineageOptions } from './evidence/lineage.ts'
 import { type DownloadOptions, download, downloadBytes, stat } from './storage/download.ts'
 import { fileRoot } from './storage/hash.ts'
 import { getNodeStatus } from './storage/node-api.ts'
@@ -102,6 +103,7 @@ function computeActions(context: Context) {
     usage: (options: Parameters<typeof listUsage>[1]) => listUsage(context, options),
     receipt: (id: string, options: ComputeOptions) => getInferenceReceipt(context, id, options),
     evidence: (id: string, options: EvidenceOptions) => getEvidence(context, id, options),
+    lineage: (name: string, options?: LineageOptions) => getLineage(context, name, options),
   }
 }
 

@@ -55,6 +55,8 @@ export type {
 } from './da/types.ts'
 export { ZerogError } from './errors.ts'
 export { type EvidenceOptions, getEvidence } from './evidence/get.ts'
+export { getLineage, type Lineage, type LineageOptions } from './evidence/lineage.ts'
+export type { LineageEdge, LineageNode } from './evidence/lineage-graph.ts'
 export { type Endpoints, gatewayEndpoints, NETWORKS, type Network, zerogChain } from './networks.ts'
 export { type DownloadOptions, download, downloadBytes, stat } from './storage/download.ts'
 export { fileRoot } from './storage/hash.ts'

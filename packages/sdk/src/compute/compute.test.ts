@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { addresses } from '@zerog/contracts'
-import { inferenceServing, RECEIPT_ANCHOR } from './addresses.ts'
+import { inferenceServing, MODEL_REGISTRY, RECEIPT_ANCHOR } from './addresses.ts'
 import { readEvents } from './chat.ts'
 
 const event = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`
@@ -15,6 +15,7 @@ test('contracts are where the networks have them', () => {
     const at = addresses({ chainId: BigInt(chainId) })
     expect(inferenceServing(chainId)).toBe(at.inferenceServing)
     expect(RECEIPT_ANCHOR).toBe(at.receiptAnchor)
+    expect(MODEL_REGISTRY).toBe(at.modelRegistry)
   }
 })
 

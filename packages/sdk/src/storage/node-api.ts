@@ -11,6 +11,8 @@ export type FileInfo = {
   readonly finalized: boolean
   readonly pruned: boolean
   readonly segmentsUploaded: number
+  /** Roots of the submission's subtrees, largest first: Keccak-256 over them is how the Flow contract names it. */
+  readonly subtreeRoots: readonly Hex[]
 }
 
 export type NodeStatus = {
@@ -54,6 +56,7 @@ export async function getFileInfo(
     finalized: info.finalized === true,
     pruned: info.pruned === true,
     segmentsUploaded: integer(info.uploadedSegNum, 'uploadedSegNum'),
+    subtreeRoots: rootsOf(tx.merkleNodes),
   }
 }
 
@@ -122,6 +125,12 @@ export async function hasSegment(
     .request('storage', { method: 'zgs_downloadSegmentByTxSeq', params }, options)
     .catch(() => null)
   return typeof answer === 'string' && answer.length > 0
+}
+
+/** `[[height, root], …]` */
+function rootsOf(nodes: unknown): readonly Hex[] {
+  if (!Array.isArray(nodes)) throw malformed('tx.merkleNodes')
+  return nodes.map((node) => hex(Array.isArray(node) ? node[1] : undefined, 32, 'tx.merkleNodes'))
 }
 
 function fields(value: unknown, method: string): Record<string, unknown> {

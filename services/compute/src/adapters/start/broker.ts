@@ -11,6 +11,7 @@ import type { EvidenceRepository } from '../../app/broker/evidence-ports.ts'
 import { followThroughOutages } from '../../app/broker/follow.ts'
 import { createHeights } from '../../app/broker/heights.ts'
 import { createJournal } from '../../app/broker/journal.ts'
+import type { LineageRepository } from '../../app/broker/lineage.ts'
 import { runLeased, runLoop } from '../../app/broker/loop.ts'
 import { brokerMetrics } from '../../app/broker/metrics.ts'
 import type { ProviderEvent } from '../../app/broker/ports.ts'
@@ -36,6 +37,7 @@ import { providerKey, signerKey } from '../identity/keys.ts'
 import { sqlBrokerRepository } from '../sql/broker-repository.ts'
 import { memoryEvidenceRepository } from '../sql/evidence-memory-repository.ts'
 import { sqlEvidenceRepository } from '../sql/evidence-repository.ts'
+import { sqlLineageRepository } from '../sql/lineage-repository.ts'
 import { rpcWorkerConnector } from '../worker-connector.ts'
 import { startEvidence } from './evidence.ts'
 import { withOwnUpstreams } from './own-upstreams.ts'
@@ -43,7 +45,10 @@ import { modelTerms, priceList } from './prices.ts'
 
 type Context = ModuleContext<ComputeBrokerConfig>
 type OpenRepository = (context: Context, provider: Hex) => Promise<BrokerRepository>
-type OpenEvidence = (context: Context, provider: Hex) => Promise<EvidenceRepository>
+type OpenEvidence = (
+  context: Context,
+  provider: Hex,
+) => Promise<{ readonly evidence: EvidenceRepository; readonly lineage: LineageRepository }>
 
 const LIMIT = LIMITS.broker
 
@@ -51,7 +56,10 @@ export function startBroker(context: Context): Promise<RunningModule> {
   return startBrokerWith(
     context,
     async ({ sql }, provider) => sqlBrokerRepository(await sql(), provider),
-    async ({ sql }, provider) => sqlEvidenceRepository(await sql(), provider),
+    async ({ sql }, provider) => ({
+      evidence: await sqlEvidenceRepository(await sql(), provider),
+      lineage: sqlLineageRepository(await sql(), provider),
+    }),
   )
 }
 
@@ -59,7 +67,7 @@ export function startBroker(context: Context): Promise<RunningModule> {
 export async function startBrokerWith(
   context: Context,
   openRepository: OpenRepository,
-  openEvidence: OpenEvidence = async () => memoryEvidenceRepository(),
+  openEvidence: OpenEvidence = async () => ({ evidence: memoryEvidenceRepository(), lineage: NO_LINEAGE }),
 ): Promise<RunningModule> {
   const { config, clock, logger, random, network, instance } = context
   const key = providerKey({ configured: config.providerKey, development: network.development, instance })
@@ -132,11 +140,12 @@ export async function startBrokerWith(
   )
 
   const publishes = config.publish === 'da' || (config.publish === 'auto' && context.rpc.instances('da-disperser') > 0)
-  const evidence = startEvidence(context, { at, publishes, repository: await openEvidence(context, provider), books: repository })
+  const opened = await openEvidence(context, provider)
+  const evidence = startEvidence(context, { at, publishes, repository: opened.evidence, books: repository })
   const app = createBrokerServer({ bodyBytesMax: LIMIT.bodyBytesMax }, { random, traces: context.traces })
   registerProxyRoutes(app, { broker, metrics, clock, logger })
   registerAnswerRoutes(app, { signer, chainId, receiptAnchor: at.receiptAnchor }, { broker, repository })
-  registerEvidenceRoutes(app, { broker, desk: evidence.desk })
+  registerEvidenceRoutes(app, { broker, desk: evidence.desk, lineage: opened.lineage })
   registerProviderRoutes(app, { signer: signer.address, provider, chainId }, { broker, sha256: nodeHashing.sha256 })
   const listening = await app.listen({ host: config.host, port: config.port }).catch((error) => {
     throw listenFailed(error, config)
@@ -314,6 +323,9 @@ export async function startBrokerWith(
     },
   }
 }
+
+/** Books in memory have none. */
+const NO_LINEAGE: LineageRepository = { find: async () => ({ answers: [], batches: [] }) }
 
 function listenFailed(error: NodeJS.ErrnoException, { host, port }: ComputeBrokerConfig): unknown {
   if (error.code !== 'EADDRINUSE') return error

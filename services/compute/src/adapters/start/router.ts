@@ -11,6 +11,7 @@ import { createFunding, type Funding } from '../../app/router/funding.ts'
 import { createIdempotency } from '../../app/router/idempotency.ts'
 import { createJournal } from '../../app/router/journal.ts'
 import { createKeys } from '../../app/router/keys.ts'
+import { createLineageReader } from '../../app/router/lineage.ts'
 import { createRouterMetrics } from '../../app/router/metrics.ts'
 import type { RouterRepository } from '../../app/router/ports.ts'
 import { createRouter } from '../../app/router/router.ts'
@@ -90,7 +91,8 @@ export async function startRouterWith(
   registerGenerations(app, { router, keys, idempotency, metrics, clock, logger })
   registerReads(app, { directory, keys, repository, nowMs: () => clock.nowMs() })
   const evidence = createEvidenceReader({ http, sessions })
-  registerEvidence(app, { directory, keys, repository, evidence, written: () => journal.add({}), signal })
+  const lineage = createLineageReader({ http, sessions, repository })
+  registerEvidence(app, { directory, keys, repository, evidence, lineage, written: () => journal.add({}), signal })
   registerAdmin(app, { token: config.adminToken }, { repository, keys, clock, random })
   const listening = await app.listen({ host: config.host, port: config.port }).catch((error) => {
     throw listenFailed(error, config)

@@ -2,10 +2,14 @@ import type { FastifyInstance } from 'fastify'
 import type { Directory } from '../../../app/router/directory.ts'
 import type { EvidenceReader } from '../../../app/router/evidence.ts'
 import type { Keys } from '../../../app/router/keys.ts'
+import type { LineageReader } from '../../../app/router/lineage.ts'
 import type { RouterRepository, Spend } from '../../../app/router/ports.ts'
 import { OpenAiError } from '../../../core/openai/errors.ts'
 
-/** `GET /v1/evidence/<answer id>`: the file of an answer of this key, 409 with `retry-after` while its provider has not settled it. */
+/**
+ * `GET /v1/lineage/<answer id or root>`: what providers know of answers of this key. `GET /v1/evidence/<answer id>`: the file of an answer of this key, 409 with
+ * `retry-after` while its provider has not settled it.
+ */
 export function registerEvidence(
   app: FastifyInstance,
   deps: {
@@ -13,12 +17,13 @@ export function registerEvidence(
     readonly keys: Keys
     readonly repository: RouterRepository
     readonly evidence: EvidenceReader
+    readonly lineage: LineageReader
     /** Resolves when everything so far is in the books: an answer is there a moment before its spend is. */
     readonly written: () => Promise<void>
     readonly signal: AbortSignal
   },
 ): void {
-  const { directory, keys, repository, evidence, signal } = deps
+  const { directory, keys, repository, evidence, lineage, signal } = deps
 
   async function spendOf(id: string): Promise<Spend | undefined> {
     const spend = await repository.spend(id)
@@ -58,5 +63,10 @@ export function registerEvidence(
       .type('application/vnd.zerog.evidence')
       .header('content-disposition', `attachment; filename="${spend.answerId.replace(/[^\w.-]/g, '_')}.0gev"`)
       .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+  })
+
+  app.get<{ Params: { name: string } }>('/v1/lineage/:name', async ({ params, headers }) => {
+    const { record } = await keys.authenticate(headers.authorization)
+    return lineage.read({ name: params.name, keyId: record.id }, directory.providers(), signal)
   })
 }
