@@ -35,6 +35,7 @@ const closed = (properties: Readonly<Record<string, Schema>>, ...required: reado
 })
 
 const port = number(1, 65_535)
+const secretRef = closed({ name: text, key: filled })
 const size = pattern('^[0-9]+(Mi|Gi|Ti)$')
 const address = '0x[0-9a-fA-F]{40}'
 const server = closed({ existingSecret: text, secretKey: filled, port, to: list(any), replicas: number(1, 5) })
@@ -63,7 +64,12 @@ const global = closed({
   nats: server,
   redis: server,
   tls: closed(
-    { mode: oneOf('cert-manager', 'existing'), issuerName: text, issuerKind: oneOf('Issuer', 'ClusterIssuer') },
+    {
+      mode: oneOf('cert-manager', 'self-signed', 'existing'),
+      issuerName: text,
+      issuerKind: oneOf('Issuer', 'ClusterIssuer'),
+      renewal: pattern('^([0-9*/,-]+ ){4}[0-9*/,-]+$'),
+    },
     'mode',
   ),
   monitoring: closed({
@@ -132,7 +138,7 @@ const charts: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
     compute: layer(),
     gateway: layer({ ingress }),
     trial: closed({ postgres: trial, nats: trial, redis: trial }),
-    test: closed({ enabled: flag }),
+    test: closed({ enabled: flag, account: secretRef, computeKey: secretRef }),
   },
 }
 

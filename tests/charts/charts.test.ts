@@ -131,9 +131,13 @@ withHelm('charts, rendered by helm', () => {
         const selector: Record<string, string> =
           manifest.spec.selector?.matchLabels ?? manifest.spec.selector ?? manifest.spec.podSelector.matchLabels
         if (selector['app.kubernetes.io/name'] === undefined) continue // the default of all pods
-        const chosen = workloads.filter((workload) =>
-          Object.entries(selector).every(([label, value]) => podOf(workload).metadata.labels[label] === value),
-        )
+        const labelled = [
+          ...workloads.map((workload) => podOf(workload).metadata.labels),
+          ...ofKind(manifests, 'Pod').map(({ metadata }) => metadata.labels),
+          ...ofKind(manifests, 'Job').map((job) => podOf(job).metadata.labels),
+          ...ofKind(manifests, 'CronJob').map(({ spec }) => spec.jobTemplate.spec.template.metadata.labels),
+        ]
+        const chosen = labelled.filter((labels) => Object.entries(selector).every(([label, value]) => labels[label] === value))
         expect({ of: manifest.metadata.name, pods: chosen.length }).toEqual({ of: manifest.metadata.name, pods: 1 })
       }
       for (const workload of workloads) {
@@ -150,6 +154,90 @@ withHelm('charts, rendered by helm', () => {
       const sleep = containers[0].lifecycle?.preStop.sleep.seconds
       if (sleep !== undefined) expect(terminationGracePeriodSeconds).toBeGreaterThanOrEqual(sleep + 20 + 10)
     }
+  })
+
+  describe('certificates without cert-manager', () => {
+    const small = () => rendered.small as Manifest[]
+    const jobs = () => [
+      named(small(), 'Job', 'zg-certificates-hook').spec.template.spec,
+      named(small(), 'CronJob', 'zg-certificates').spec.jobTemplate.spec.template.spec,
+    ]
+
+    test('a job runs before each installation and upgrade, and daily, with the command that was tested', () => {
+      expect(named(small(), 'Job', 'zg-certificates-hook').metadata).toMatchObject({
+        annotations: { 'helm.sh/hook': 'pre-install,pre-upgrade', 'helm.sh/hook-weight': '-5' },
+      })
+      for (const { containers } of jobs()) {
+        expect(containers[0].args.slice(0, 5)).toEqual([
+          'certs',
+          'kubernetes',
+          '--name=zerog',
+          '--release=zg',
+          '--namespace=zerog',
+        ])
+      }
+    })
+
+    test('it may create secrets, and read and replace those of its targets; nothing else has a token', () => {
+      const mounted = ofKind(small(), ...WORKLOADS).flatMap((workload) =>
+        (podOf(workload).spec.volumes ?? [])
+          .filter(({ name }: { name: string }) => name === 'tls')
+          .map(({ projected }: any) => projected.sources[0].secret.name as string),
+      )
+      expect(mounted.length).toBe(12)
+      const roles = ofKind(small(), 'Role')
+      expect(roles.map(({ metadata }) => metadata.name).sort()).toEqual(['zg-certificates', 'zg-certificates-hook'])
+      for (const role of roles) {
+        expect(role.rules).toEqual([
+          { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+          { apiGroups: [''], resources: ['secrets'], resourceNames: ['zg-ca', ...mounted.sort()], verbs: ['get', 'update'] },
+        ])
+      }
+      expect(ofKind(all(), 'ClusterRole', 'ClusterRoleBinding')).toEqual([])
+      const bindings = ofKind(small(), 'RoleBinding').map(({ subjects }) => subjects[0].name)
+      expect(bindings.sort()).toEqual(['zg-certificates', 'zg-certificates-hook'])
+      expect(jobs().map(({ serviceAccountName }) => serviceAccountName)).toEqual(['zg-certificates-hook', 'zg-certificates'])
+    })
+
+    test('its pods keep the restricted profile, and the key is on no disk', () => {
+      for (const pod of jobs()) {
+        expect(pod).toMatchObject({
+          securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
+          volumes: [{ name: 'tmp', emptyDir: { medium: 'Memory' } }],
+        })
+        expect(pod.containers[0].securityContext).toMatchObject({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        })
+      }
+    })
+
+    test('with cert-manager there is neither', () => {
+      expect(ofKind(rendered.production as Manifest[], 'Job', 'CronJob', 'Role')).toEqual([])
+      expect(ofKind(rendered.production as Manifest[], 'Certificate').length).toBe(12)
+      expect(ofKind(small(), 'Certificate')).toEqual([])
+    })
+  })
+
+  test('helm test writes through every layer with the account and the key that are given', () => {
+    const sets = ['--set', 'test.account.name=tester', '--set', 'test.computeKey.name=chat']
+    const manifests = renderPreset(charts, 'small', ...sets)
+    const pod = named(manifests, 'Pod', 'zg-test')
+    expect(pod.metadata).toMatchObject({ annotations: { 'helm.sh/hook': 'test' } })
+    expect(pod.spec.containers[0].args).toEqual([
+      'doctor',
+      '--write',
+      '--network=zerog',
+      '--gateway-url=http://zg-gateway:8545',
+      '--timeout=120s',
+      '--key-file=/secrets/account/key',
+    ])
+    const reach = named(manifests, 'NetworkPolicy', 'zg-test').spec.egress[1]
+    expect(reach.to[0].podSelector.matchLabels['app.kubernetes.io/name']).toBe('gateway')
+    // What it would meet at the other end lets it in.
+    const faces = named(manifests, 'NetworkPolicy', 'zg-gateway').spec.ingress.at(-1)
+    expect(faces).toEqual({ ports: [{ protocol: 'TCP', port: 8545 }] })
   })
 
   test('another setting restarts the pods that read it, and nobody else', () => {
