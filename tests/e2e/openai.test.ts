@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { verifyEvidence } from '@zerog/sdk/verify'
 import OpenAI from 'openai'
-import { removeDevnet, startDevnet, type TestDevnet, temporaryFolder, until } from './devnet.ts'
+import { removeDevnet, startDevnet, type TestDevnet, temporaryFolder, until, zerog } from './devnet.ts'
 
 jest.setTimeout(180_000)
 
@@ -86,4 +86,15 @@ test('evidence of an answer is refused until it is settled, and says when to com
   expect(file.headers.get('content-type')).toBe('application/vnd.zerog.evidence')
   const { ok, links } = verifyEvidence(new Uint8Array(await file.arrayBuffer()))
   expect([ok, links.find(({ name }) => name === 'model')?.state]).toEqual([true, 'proven'])
+
+  const { madeFrom, made } = (await devnet.zerog('lineage', id, '--json')).json().data as Record<'madeFrom' | 'made', Edge[]>
+  expect(kinds(madeFrom, 'from')).toEqual(['account', 'dataset', 'model', 'provider', 'request', 'training'])
+  expect(kinds(made, 'to')).toEqual(['batch', 'blob', 'response', 'transaction'])
+  const blob = made.find(({ to }) => to.kind === 'blob')?.to.id as string
+  // Whoever has no key sees what the chain says.
+  const back = await zerog(['lineage', blob, '--json', '--data-dir', devnet.dataDir], { ZEROG_COMPUTE_KEY: 'sk-zerog-of-nobody' })
+  expect(kinds(back.json().data.madeFrom, 'from')).toEqual(['batch', 'provider'])
 })
+
+type Edge = Readonly<Record<'from' | 'to', { readonly kind: string; readonly id: string }>>
+const kinds = (edges: readonly Edge[], end: 'from' | 'to') => [...new Set(edges.map((edge) => edge[end].kind))].sort()

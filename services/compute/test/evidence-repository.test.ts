@@ -1,15 +1,24 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { describeOnPostgres } from '@zerog/adapters/sql/test-database'
 import type { Hex } from '@zerog/primitives'
 import { sqlBrokerRepository } from '../src/adapters/sql/broker-repository.ts'
 import { sqlEvidenceRepository } from '../src/adapters/sql/evidence-repository.ts'
+import { sqlLineageRepository } from '../src/adapters/sql/lineage-repository.ts'
+import { type Publication, writePublication } from '../src/app/broker/settlement.ts'
 import { address, PROVIDER, receiptRecord, word } from './support/receipts.ts'
 
 const OTHER = address(0xc0)
 
 describeOnPostgres('compute_broker', (empty) => {
   /** One batch, settled and published unless told otherwise, of the receipts given. */
-  async function books(of: { readonly published?: boolean; readonly settled?: boolean; readonly models?: readonly Hex[] } = {}) {
+  async function books(
+    of: {
+      readonly published?: boolean
+      readonly settled?: boolean
+      readonly models?: readonly Hex[]
+      readonly publication?: Publication
+    } = {},
+  ) {
     const sql = await empty()
     await sql.query('DROP SCHEMA IF EXISTS compute_evidence CASCADE')
     const [broker, evidence] = [await sqlBrokerRepository(sql, PROVIDER), await sqlEvidenceRepository(sql, PROVIDER)]
@@ -32,7 +41,8 @@ describeOnPostgres('compute_broker', (empty) => {
       }
     })
     const { batchId } = await broker.createBatch({ root: word(7), blob: new Uint8Array(3), createdAtMs: 5000, users }, 1n)
-    if (of.published !== false) await broker.recordPublication(batchId, '{}', 1n)
+    if (of.published !== false)
+      await broker.recordPublication(batchId, of.publication === undefined ? '{}' : writePublication(of.publication), 1n)
     if (of.settled !== false) await broker.beginSettling(batchId)
     return { sql, broker, evidence, batchId, records }
   }
@@ -79,5 +89,42 @@ describeOnPostgres('compute_broker', (empty) => {
     expect(await evidence.prune(6001, 0)).toBe(0)
     expect(await evidence.prune(6001, 10)).toBe(1)
     expect(await evidence.kept(batchId)).toBeUndefined()
+  })
+
+  describe('lineage', () => {
+    test('of an answer, a batch, a blob and a model: the user sees his own', async () => {
+      const { sql, batchId, records, broker } = await books({ publication: { dataRoot: word(0xda), epoch: 2n, quorumId: 5n } })
+      const lineage = sqlLineageRepository(sql, PROVIDER)
+      const [first, others, third] = records.map(({ id }) => id)
+      const idsOf = async (user: Hex, name: string) => (await lineage.find(user, name)).answers.map(({ id }) => id).sort()
+      const mine = [first, third].sort()
+      expect(await idsOf(address(0xa1), first as string)).toEqual([first])
+      expect(await idsOf(address(0xa1), others as string)).toEqual([])
+      expect(await idsOf(address(0xa1), word(7))).toEqual(mine)
+      expect(await idsOf(address(0xa1), word(0xda).toUpperCase().replace('0X', '0x'))).toEqual(mine)
+      expect(await idsOf(address(0xa1), word(4))).toEqual([third])
+      expect(await idsOf(address(0xa2), word(3))).toEqual([others])
+      expect(await idsOf(address(0xa3), word(7))).toEqual([])
+      expect(await sqlLineageRepository(sql, OTHER).find(address(0xa1), word(7))).toEqual({ answers: [], batches: [] })
+      expect((await lineage.find(address(0xa1), word(4))).batches).toEqual([
+        {
+          root: word(7),
+          state: 'settled',
+          publication: { dataRoot: word(0xda), epoch: 2n, quorumId: 5n },
+          anchorTransaction: undefined,
+          settlementTransaction: undefined,
+        },
+      ])
+      expect((await broker.batch(batchId))?.root).toBe(word(7))
+    })
+
+    test('of an answer that is in no batch yet is the answer alone', async () => {
+      const sql = await empty()
+      const broker = await sqlBrokerRepository(sql, PROVIDER)
+      const record = receiptRecord()
+      await broker.changeReceipts({ checkpoints: [], finals: [record], acknowledged: [record.id], cut: [] })
+      const { answers, batches } = await sqlLineageRepository(sql, PROVIDER).find(record.receipt.user, record.id)
+      expect([answers[0]?.id, answers[0]?.batchRoot, batches]).toEqual([record.id, undefined, []])
+    })
   })
 })
