@@ -59,8 +59,18 @@ const networkFields = {
   minTipWei: z.int().min(0).default(0).describe('lowest tip that the pool accepts, wei per gas; replicas announce the same'),
 }
 
+/** Of each node for itself. */
+const nodeFields = {
+  verifyWith: z
+    .enum(['ethereumjs'])
+    .nullable()
+    .default(null)
+    .describe('executes every block a second time with @ethereumjs/vm before it is announced; a difference stops the node'),
+}
+
 export const validatorConfig = z.strictObject({
   ...networkFields,
+  ...nodeFields,
   blockTimeMs: z
     .int()
     .min(0)
@@ -85,9 +95,11 @@ export const validatorConfig = z.strictObject({
 
 export const rpcConfig = z.strictObject({
   ...networkFields,
+  ...nodeFields,
   delayMs: z.int().min(0).max(600_000).default(0).describe('shows blocks this much later, ms: to test lagging replicas'),
   lagBlocksMax: z.int().min(1).default(32).describe('not ready while more blocks than this are received but not shown'),
 })
 
 export type ValidatorConfig = z.output<typeof validatorConfig>
 export type NetworkConfig = Pick<ValidatorConfig, keyof typeof networkFields>
+export type NodeConfig = NetworkConfig & Pick<ValidatorConfig, keyof typeof nodeFields>

@@ -22,7 +22,8 @@ import type { Network } from './app/network.ts'
 import { networkFromConfig } from './app/network-from-config.ts'
 import { openReplica } from './app/replica.ts'
 import { openValidator } from './app/validator.ts'
-import { type NetworkConfig, rpcConfig, type ValidatorConfig, validatorConfig } from './config.ts'
+import type { OnVerified } from './app/verified-ledger.ts'
+import { type NetworkConfig, type NodeConfig, rpcConfig, type ValidatorConfig, validatorConfig } from './config.ts'
 
 export { rebuildChain, type StoredChain, verifyStoredChain } from './adapters/maintenance.ts'
 export { newValidatorKey, validatorPublicKey } from './adapters/validator-key.ts'
@@ -45,6 +46,7 @@ export const chainValidatorModule = defineModule({
         secretKey: secretKeyOf(context, network),
         sealing: config.blockTimeMs === 0 ? { kind: 'demand' } : { kind: 'interval', blockTimeMs: config.blockTimeMs },
         tipMinWei: BigInt(config.minTipWei),
+        history: config.history,
         poolLimits: {
           transactionsMax: config.poolTransactionsMax,
           bytesMax: config.poolBytesMax,
@@ -61,6 +63,7 @@ export const chainValidatorModule = defineModule({
         fatal,
         recovery,
         onSealed: (_block, ms) => metrics.sealed(ms),
+        ...verificationOf(config, metrics),
       },
     )
     const { backend, pool } = validator
@@ -97,6 +100,7 @@ export const chainRpcModule = defineModule({
       {
         network: describeNetwork(context),
         tipMinWei: BigInt(config.minTipWei),
+        history: config.history,
         delayMs: config.delayMs,
         accounts: context.network.development ? developmentAccounts() : [],
       },
@@ -108,6 +112,7 @@ export const chainRpcModule = defineModule({
         fatal,
         signal,
         upstream: validatorUpstream(context.rpc),
+        ...verificationOf(config, metrics),
       },
     )
     const { backend } = replica
@@ -142,6 +147,20 @@ function describeNetwork({ config, network }: Context): Network {
     chainId: BigInt(network.chainId),
     development: network.development,
     developmentPublicKey: () => nodeCrypto.bls.publicKey(developmentSecretKey()),
+  })
+}
+
+/** `verifyWith`, as far as this kind of chain can be verified. */
+function verificationOf(
+  { verifyWith, chainOnly }: NodeConfig,
+  metrics: ReturnType<typeof createChainMetrics>,
+): { readonly onVerified?: OnVerified } {
+  if (verifyWith === null) return {}
+  if (!chainOnly) return { onVerified: metrics.verified }
+  throw new ZerogError('CONFIG_INVALID', {
+    message:
+      'verifyWith cannot be used with chainOnly, whose development methods edit the state and send without keys: leave one of them out',
+    metadata: { field: 'verifyWith' },
   })
 }
 

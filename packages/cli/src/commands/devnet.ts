@@ -82,9 +82,11 @@ function addUp(program: Command, act: Act): void {
     .option('--chain-only', 'only the chain, with development methods (evm_revert, time travel)')
     .option('--block-time <seconds>', 'a block each so many seconds, instead of one when there is something to put in')
     .option('--base-fee <rule>', 'constant (1 gwei) or eip1559')
+    .option('--verify-with <engine>', 'ethereumjs: execute every block a second time with @ethereumjs/vm; a difference stops it')
     .option('--storage-nodes <n>', 'storage nodes (default 1)')
     .option('--da-nodes <n>', 'members of the DA committee (default 4)')
     .option('--rpc-replicas <n>', 'chain-rpc replicas (default 1)')
+    .option('--compute-workers <n>', 'compute workers (default 1)')
     .option('--accounts <n>', 'funded accounts (default 10)')
     .description('start the devnet: chain, storage and gateway, offline, in the foreground')
     .addHelpText(

@@ -18,9 +18,14 @@ export const upOptionsSchema = z.strictObject({
     .optional()
     .describe('seconds between blocks; without it a block is made when there is something to put in'),
   baseFee: z.enum(['constant', 'eip1559']).default('constant').describe('constant 1 gwei, or the rule of EIP-1559'),
+  verifyWith: z
+    .enum(['ethereumjs'])
+    .optional()
+    .describe('executes every block a second time with @ethereumjs/vm; a difference stops the devnet'),
   storageNodes: z.coerce.number().int().min(1).max(12).default(1).describe('storage nodes'),
-  daNodes: z.coerce.number().int().min(1).max(10).default(4).describe('members of the DA committee, chosen at the first start'),
+  daNodes: z.coerce.number().int().min(1).max(12).default(4).describe('members of the DA committee, chosen at the first start'),
   rpcReplicas: z.coerce.number().int().min(0).max(12).default(1).describe('chain-rpc replicas'),
+  computeWorkers: z.coerce.number().int().min(1).max(4).default(1).describe('workers that the broker shares its requests among'),
   accounts: z.coerce.number().int().min(1).max(100).default(10).describe('funded accounts of the standard mnemonic'),
 })
 
@@ -30,9 +35,11 @@ const FORMS: Readonly<Record<string, string>> = {
   portOffset: 'a whole number from 0 to 50000',
   blockTime: 'seconds from 0 to 3600',
   baseFee: 'constant or eip1559',
+  verifyWith: 'ethereumjs',
   storageNodes: 'a whole number from 1 to 12',
-  daNodes: 'a whole number from 1 to 10',
+  daNodes: 'a whole number from 1 to 12',
   rpcReplicas: 'a whole number from 0 to 12',
+  computeWorkers: 'a whole number from 1 to 4',
   accounts: 'a whole number from 1 to 100',
 }
 
@@ -42,7 +49,13 @@ export type UpOptions = z.output<typeof upOptionsSchema>
 export function parseUpOptions(flags: Record<string, unknown>): UpOptions {
   const known = Object.fromEntries(Object.keys(upOptionsSchema.shape).map((name) => [name, flags[name]]))
   const parsed = upOptionsSchema.safeParse(Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)))
-  if (parsed.success) return parsed.data
+  if (parsed.success) {
+    if (parsed.data.verifyWith === undefined || !parsed.data.chainOnly) return parsed.data
+    throw new ZerogError('INVALID_ARGUMENT', {
+      message:
+        '--verify-with checks blocks by the rules of Ethereum, which the development methods of --chain-only break: leave one out',
+    })
+  }
   const issue = parsed.error.issues[0]
   const flag = String(issue?.path[0] ?? '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   const form = FORMS[String(issue?.path[0])] ?? 'what --help shows'

@@ -42,6 +42,7 @@ export function targetSettings(
     fundedAccounts: facts.funded,
     daMembers: options.chainOnly ? 0 : options.daNodes,
     sendWaitMs,
+    verifyWith: options.verifyWith ?? null,
   }
   switch (instance.target) {
     case 'chain-validator':

@@ -10,6 +10,15 @@ export function createChainMetrics(meter: Meter) {
     help: 'Transactions in blocks that this node showed.',
   })
   const gas = meter.counter({ name: 'zerog_chain_gas_total', help: 'Gas used by blocks that this node showed.' })
+  const verified = meter.counter({
+    name: 'zerog_chain_verified_transactions_total',
+    help: 'Transactions that @ethereumjs/vm executed to the same result (verifyWith).',
+  })
+  const verification = meter.histogram({
+    name: 'zerog_chain_verification_seconds',
+    help: 'Time of the second execution of a block by @ethereumjs/vm (verifyWith).',
+    buckets: SEAL_BUCKETS,
+  })
   const seal = meter.histogram({
     name: 'zerog_chain_seal_seconds',
     help: 'From the start of building a block until it is durable and shown.',
@@ -21,6 +30,10 @@ export function createChainMetrics(meter: Meter) {
       gas.add(Number(block.header.gasUsed))
     },
     sealed: (durationMs: number): void => seal.observe(durationMs / 1000),
+    verified: (count: number, durationMs: number): void => {
+      verified.add(count)
+      verification.observe(durationMs / 1000)
+    },
     head: (read: () => { readonly height: bigint; readonly timestampSeconds: bigint }): void => {
       meter.gauge({
         name: 'zerog_chain_head_height',

@@ -1,4 +1,4 @@
-import { createExecutor, environmentOf, nextBaseFee } from '@zerog/evm'
+import { createExecutor, environmentOf, type History, nextBaseFee } from '@zerog/evm'
 import type { Cancel, Clock, Kv, Logger } from '@zerog/ports'
 import { type Hex, isHex, toHex, ZerogError } from '@zerog/primitives'
 import { nextTimestampMs, secondsOf } from '../core/timing.ts'
@@ -7,7 +7,6 @@ import type { ChainBackend, StoredBlock } from './chain-backend.ts'
 import { type DevelopmentKey, developmentSigner } from './development-signer.ts'
 import { finalityOf, verifyPayload } from './finality.ts'
 import { guardedKv } from './guarded-kv.ts'
-import { openLedger } from './ledger.ts'
 import type { Crypto, Network } from './network.ts'
 import {
   decodePendingAnswer,
@@ -17,6 +16,7 @@ import {
   type PendingMethod,
 } from './pending-protocol.ts'
 import { childEnvironment } from './producer.ts'
+import { type OnVerified, openVerifiedLedger } from './verified-ledger.ts'
 
 /** A block as the validator streams it. */
 export type ReceivedBlock = { readonly encoded: Uint8Array; readonly payload: ConsensusPayload }
@@ -34,6 +34,8 @@ export type Upstream = {
 export type ReplicaOptions = {
   readonly network: Network
   readonly tipMinWei: bigint
+  /** How many blocks back states are kept. Default: all. */
+  readonly history?: History
   /** Blocks become visible this much later than they could: for tests of lagging replicas. */
   readonly delayMs: number
   /** Public development keys; empty outside of 31337. */
@@ -47,6 +49,8 @@ export type ReplicaDeps = {
   readonly logger: Logger
   readonly upstream: Upstream
   readonly signal: AbortSignal
+  /** With it every block is executed a second time by @ethereumjs/vm. */
+  readonly onVerified?: OnVerified
   /** A block that does not verify, or a damaged record: this node must not go on. */
   readonly fatal: (error: unknown) => void
 }
@@ -54,11 +58,21 @@ export type ReplicaDeps = {
 const RECONNECT_MS = 250
 
 /** Follows the validator, executes every block again and shows only what came out the same. */
-export async function openReplica({ network, tipMinWei, delayMs, accounts }: ReplicaOptions, deps: ReplicaDeps) {
+export async function openReplica({ network, tipMinWei, history, delayMs, accounts }: ReplicaOptions, deps: ReplicaDeps) {
   const { crypto, clock, logger, upstream, signal } = deps
   const kv = guardedKv(deps.kv, deps.fatal)
-  const executor = createExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee })
-  const ledger = await openLedger(network, { kv, executor, crypto })
+  const { ledger, executor } = await openVerifiedLedger(network, {
+    kv,
+    executor: createExecutor({
+      kv,
+      chainId: network.chainId,
+      baseFee: network.baseFee,
+      ...(history !== undefined && { history }),
+    }),
+    crypto,
+    logger,
+    onVerified: deps.onVerified,
+  })
   let tip = ledger.head()
   let connected = false
   /** The validator's head when the connection was made: from there on this node keeps up. */

@@ -16,10 +16,10 @@ import { createDevControls, type Impersonation, impersonatedSender, impersonated
 import { type DevelopmentKey, developmentSigner } from './development-signer.ts'
 import { finalityOf } from './finality.ts'
 import { guardedKv } from './guarded-kv.ts'
-import { openLedger } from './ledger.ts'
 import type { Crypto, Network } from './network.ts'
 import { openPool } from './pool.ts'
 import { createProducer, type Sealing } from './producer.ts'
+import { type OnVerified, openVerifiedLedger } from './verified-ledger.ts'
 import { createVoting } from './voting.ts'
 
 export type ValidatorOptions = {
@@ -41,6 +41,8 @@ export type ValidatorDeps = {
   readonly clock: Clock
   readonly logger: Logger
   readonly onSealed?: (block: ChainBlock, durationMs: number) => void
+  /** With it every block is executed a second time by @ethereumjs/vm. Not together with `dev`, whose methods no rule allows. */
+  readonly onVerified?: OnVerified
   /** Default: on this thread. */
   readonly recovery?: SenderRecovery
   readonly fatal: (error: unknown) => void
@@ -53,13 +55,13 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
   const { network, secretKey, sealing, tipMinWei, poolLimits, accounts } = options
   const { crypto, clock, logger, fatal, recovery = createSenderRecovery({ threads: 0 }) } = deps
   const kv = guardedKv(deps.kv, fatal)
-  const executor = createExecutor({
+  const { ledger, executor } = await openVerifiedLedger(network, {
     kv,
-    chainId: network.chainId,
-    baseFee: network.baseFee,
-    contractSenders: options.dev,
+    executor: createExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee, contractSenders: options.dev }),
+    crypto,
+    logger,
+    onVerified: deps.onVerified,
   })
-  const ledger = await openLedger(network, { kv, executor, crypto })
   const rules = { blockGasLimit: network.gasLimit, tipMin: tipMinWei }
   const pool = await openPool(
     { chainId: network.chainId, rules, contractSenders: options.dev, ...(poolLimits !== undefined && { limits: poolLimits }) },

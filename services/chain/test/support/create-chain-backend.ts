@@ -9,6 +9,7 @@ import type { Network } from '../../src/app/network.ts'
 import { networkFromConfig } from '../../src/app/network-from-config.ts'
 import type { Sealing } from '../../src/app/producer.ts'
 import { openValidator, type Validator } from '../../src/app/validator.ts'
+import type { OnVerified } from '../../src/app/verified-ledger.ts'
 import { rpcConfig } from '../../src/config.ts'
 
 export type ChainBackendOptions = {
@@ -27,6 +28,8 @@ export type ChainBackendOptions = {
   readonly clock?: Clock
   readonly logger?: Logger
   readonly fatal?: (error: unknown) => void
+  /** Turns the second execution of every block on. */
+  readonly onVerified?: OnVerified
 }
 
 /** A whole devnet chain in this process, without module, gRPC or HTTP: for tests and benches. Stop it with `stop`. */
@@ -51,6 +54,7 @@ export async function createChainBackend(options: ChainBackendOptions = {}): Pro
       crypto: nodeCrypto,
       clock: options.clock ?? systemClock,
       logger: options.logger ?? silentLogger,
+      ...(options.onVerified !== undefined && { onVerified: options.onVerified }),
       fatal:
         options.fatal ??
         ((error) => {
