@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -122,6 +125,47 @@ withProgram('chromium', (executablePath) => {
     test('asks nobody for anything, and no error was left', () => {
       expect(requests.filter((url) => !url.startsWith('file:'))).toEqual([])
       expect(errors).toEqual([])
+    })
+
+    test('built for a gateway, fetches evidence of an answer from there and from nowhere else', async () => {
+      const asked: (string | undefined)[] = []
+      const server = createServer((request, response) => {
+        response.setHeader('access-control-allow-origin', '*').setHeader('access-control-allow-headers', 'authorization')
+        if (request.method === 'OPTIONS') return response.writeHead(204).end()
+        asked.push(`${request.url} ${request.headers.authorization}`)
+        if (request.url?.endsWith('/chatcmpl-1') === true) return response.end(good)
+        response.writeHead(409, { 'content-type': 'application/json' })
+        return response.end('{"error":{"message":"the answer is not settled yet"}}')
+      }).listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const gateway = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      try {
+        await writeFile(join(folder, 'fetch.html'), await buildPage({ gateway: `${gateway}/some/path` }))
+        await page.goto(pathToFileURL(join(folder, 'fetch.html')).href)
+        await page.fill('#length', vectors.trust.epochLength)
+        await page.fill('#trust', vectors.trust.validatorSetHash)
+        const fetched = async (id: string) => {
+          await page.fill('#answer', id)
+          await page.fill('#key', 'sk-zerog-1')
+          await page.click('#fetch button')
+          return readResult()
+        }
+        expect((await fetched('chatcmpl-1')).verdict).toBe('Every link holds')
+        expect(await fetched('chatcmpl-2')).toMatchObject({ verdict: 'This cannot be checked', links: [] })
+        expect(await page.textContent('#about')).toBe('the answer is not settled yet')
+        expect(asked).toEqual(['/v1/evidence/chatcmpl-1 Bearer sk-zerog-1', '/v1/evidence/chatcmpl-2 Bearer sk-zerog-1'])
+        const elsewhere = await page.evaluate(
+          (url) =>
+            fetch(url).then(
+              () => 'connected',
+              () => 'refused',
+            ),
+          `${gateway}/v1/models`,
+        )
+        expect(elsewhere).toBe('refused')
+      } finally {
+        server.close()
+      }
     })
   })
 })

@@ -1,7 +1,8 @@
 import { isHex, ZerogError } from '@zerog/primitives'
 import { type Link, type LinkName, type LinkState, type TrustedVerdict, verifyEvidence } from '../src/index.ts'
 
-// The page's only script: it reads a file, verifies it here and draws what came out. Its policy lets it connect to nothing.
+// The page's only script: it reads a file, verifies it here and draws what came out. Its policy lets it connect to nothing, or to the one
+// gateway that it was built for.
 
 const WORDS: Record<LinkName, string> = {
   'request-bytes': 'Request',
@@ -67,7 +68,10 @@ const drop = element<HTMLElement>('drop')
 file.addEventListener('change', () => void open(file.files?.[0]))
 trust.addEventListener('change', () => void open(file.files?.[0]))
 epochLength.addEventListener('change', () => void open(file.files?.[0]))
-element<HTMLFormElement>('form').addEventListener('submit', (event) => event.preventDefault())
+element<HTMLFormElement>('form').addEventListener('submit', (event) => {
+  event.preventDefault()
+  void fetchEvidence()
+})
 for (const name of ['dragover', 'dragleave', 'drop'] as const) {
   drop.addEventListener(name, (event) => {
     event.preventDefault()
@@ -78,14 +82,34 @@ for (const name of ['dragover', 'dragleave', 'drop'] as const) {
   })
 }
 
-async function open(chosen: File | undefined): Promise<void> {
-  if (chosen === undefined) return
+function open(chosen: File | undefined): Promise<void> {
+  return chosen === undefined ? Promise.resolve() : check(() => chosen.arrayBuffer())
+}
+
+/** From the gateway that the page was built for; without one there is nothing to press. */
+async function fetchEvidence(): Promise<void> {
+  const gateway = document.getElementById('fetch')?.dataset.gateway
+  const id = document.getElementById('answer') as HTMLInputElement | null // build-page.ts makes all three, or none
+  const key = document.getElementById('key') as HTMLInputElement | null
+  if (gateway === undefined || id === null || key === null) return
+  await check(async () => {
+    const url = `${gateway}/v1/evidence/${encodeURIComponent(id.value.trim())}`
+    const response = await fetch(url, { headers: { authorization: `Bearer ${key.value.trim()}` } }).catch(() => {
+      throw refusal(`${gateway} does not answer.`)
+    })
+    if (response.ok) return response.arrayBuffer()
+    const body = await response.json().catch(() => undefined)
+    throw refusal(String(body?.error?.message ?? `${gateway} answered ${response.status}.`))
+  })
+}
+
+async function check(read: () => Promise<ArrayBuffer>): Promise<void> {
   say('Checking …', '', '')
   element('links').hidden = true
   // The browser paints once before the curves take the thread.
   await new Promise((resolve) => setTimeout(resolve, 20))
   try {
-    show(verify(new Uint8Array(await chosen.arrayBuffer())))
+    show(verify(new Uint8Array(await read())))
   } catch (error) {
     if (!(error instanceof ZerogError)) throw error
     say('This cannot be checked', error.message, 'bad')
