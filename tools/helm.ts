@@ -1,29 +1,33 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { findHelm, HELM_CACHE } from '../tests/charts/helm.ts'
+import { CHART_TOOLS, type ChartTool, findTool, TOOLS_CACHE } from '../tests/charts/tools.ts'
 
 /**
- * `node tools/helm.ts`: obtains helm for the tests of the charts: found on the PATH or in .zerog/tools/helm, else compiled there once where
- * Go and its modules can be reached (minutes on two cores). Without it those tests are skipped by name. Exit code 1 when it is missing.
+ * `node tools/helm.ts`: obtains helm and kubeconform for the tests of the charts: found on the PATH or in .zerog/tools/helm, else compiled
+ * there once where Go and its modules can be reached (minutes on two cores). Without them those tests are skipped by name. Exit code 1 when
+ * one is missing.
  */
-const VERSION = 'helm.sh/helm/v3/cmd/helm@v3.19.2'
 const MINUTES_MAX = 15
 
-if (findHelm() === undefined) {
-  const go = spawnSync('go', ['version'], { encoding: 'utf8' })
-  if (go.status === 0) {
-    process.stderr.write(`zerog: helm is missing and needed by tests of the charts; running: go install ${VERSION}\n`)
-    mkdirSync(HELM_CACHE, { recursive: true })
-    const env = { ...process.env, GOBIN: HELM_CACHE, GOFLAGS: '-trimpath', CGO_ENABLED: '0' }
-    const built = spawnSync('go', ['install', VERSION], {
-      env,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      encoding: 'utf8',
-      timeout: MINUTES_MAX * 60_000,
-    })
-    if (built.status !== 0) process.stderr.write(`zerog: that failed: ${(built.stderr ?? '').slice(-500)}\n`)
-  }
+const hasGo = spawnSync('go', ['version']).status === 0
+// `as`: the keys of the table.
+for (const tool of Object.keys(CHART_TOOLS) as ChartTool[]) {
+  if (findTool(tool) === undefined && hasGo) install(tool)
+  const found = findTool(tool)
+  const missing = 'missing; its tests of the charts are skipped. Install Go (then they compile it) or the program'
+  process.stdout.write(`${tool}: ${found ?? missing}\n`)
+  if (found === undefined) process.exitCode = 1
 }
-const found = findHelm()
-process.stdout.write(`helm: ${found ?? 'missing; tests of the charts are skipped. Install Go (then they compile it) or helm'}\n`)
-process.exitCode = found === undefined ? 1 : 0
+
+function install(tool: ChartTool): void {
+  const version = CHART_TOOLS[tool]
+  process.stderr.write(`zerog: ${tool} is missing and needed by tests of the charts; running: go install ${version}\n`)
+  mkdirSync(TOOLS_CACHE, { recursive: true })
+  const built = spawnSync('go', ['install', version], {
+    env: { ...process.env, GOBIN: TOOLS_CACHE, GOFLAGS: '-trimpath', CGO_ENABLED: '0' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+    timeout: MINUTES_MAX * 60_000,
+  })
+  if (built.status !== 0) process.stderr.write(`zerog: that failed: ${(built.stderr ?? '').slice(-500)}\n`)
+}

@@ -1,9 +1,13 @@
-import { existsSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
+import { goldenText, idOf, immutableOf, readGolden } from './golden.ts'
 import { type Charts, findHelm, LAYERS, type Manifest, OWN_NETWORK, openCharts, PRESETS, renderPreset } from './helm.ts'
-import { createValidator } from './schema.ts'
+import { createValidator, writeSchemas } from './schema.ts'
+import { findTool } from './tools.ts'
 
 const fixtures = process.env.ZEROG_FIXTURES ?? join(import.meta.dirname, '../../../shared/fixtures')
 const swagger = join(fixtures, 'kubernetes/swagger-v1.35.json')
@@ -61,6 +65,42 @@ withHelm('charts, rendered by helm', () => {
       expect(problems).toEqual([])
     })
 
+    const kubeconform = findTool('kubeconform')
+    const withKubeconform = kubeconform === undefined ? describe.skip : describe
+    if (kubeconform === undefined)
+      process.stderr.write('charts: kubeconform is missing; node tools/helm.ts installs it where Go is\n')
+    withKubeconform('and kubeconform -strict says the same', () => {
+      let folder: string
+      beforeAll(() => {
+        folder = mkdtempSync(join(tmpdir(), 'zerog-kubeconform-'))
+        writeSchemas(swagger, { folder, kinds: all().map(({ apiVersion, kind }) => `${apiVersion}/${kind}`) })
+      })
+      afterAll(() => rmSync(folder, { recursive: true, force: true }))
+      const conform = (manifests: readonly Manifest[]) => {
+        const input = manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n')
+        const location = join(folder, '{{.ResourceKind}}{{.KindSuffix}}.json')
+        const args = ['-strict', '-output', 'json', '-summary', '-schema-location', location, '-']
+        const { stdout } = spawnSync(kubeconform as string, args, { input, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+        return JSON.parse(stdout) as {
+          summary: { valid: number; invalid: number; errors: number; skipped: number }
+          resources: unknown
+        }
+      }
+
+      test('of every manifest of every preset', () => {
+        const { summary, resources } = conform(all())
+        expect({ summary, resources }).toMatchObject({
+          summary: { valid: all().length, invalid: 0, errors: 0, skipped: 0 },
+        })
+      })
+
+      test('of a planted field in each kind', () => {
+        const kinds = [...new Map(all().map((manifest) => [manifest.kind, manifest])).values()]
+        const { summary } = conform(kinds.map((manifest) => ({ ...manifest, bogus: 1 })))
+        expect(summary).toMatchObject({ valid: 0, invalid: kinds.length })
+      })
+    })
+
     test('a field that does not exist is found in each kind', () => {
       const kinds = new Map(all().map((manifest) => [manifest.kind, manifest]))
       expect(kinds.size).toBeGreaterThan(9)
@@ -77,6 +117,27 @@ withHelm('charts, rendered by helm', () => {
           })
         }
       }
+    })
+  })
+
+  describe.each(Object.keys(PRESETS))('preset %s, compared with its golden render', (preset) => {
+    const file = join(import.meta.dirname, `golden/${preset}.yaml`)
+    const before = existsSync(file) ? readFileSync(file, 'utf8') : ''
+
+    test('changes nothing that Kubernetes would refuse to change, unless UPGRADING.md says how', () => {
+      const upgrading = readFileSync(join(import.meta.dirname, '../../UPGRADING.md'), 'utf8')
+      const now = new Map((rendered[preset] ?? []).map((manifest) => [idOf(manifest), manifest]))
+      const changed = readGolden(before).filter((manifest) => {
+        const later = now.get(idOf(manifest))
+        return later !== undefined && JSON.stringify(immutableOf(later)) !== JSON.stringify(immutableOf(manifest))
+      })
+      expect(changed.map(idOf).filter((id) => !upgrading.includes(id))).toEqual([])
+    })
+
+    test('is what was reviewed (ZEROG_UPDATE=1 accepts a change)', () => {
+      const text = goldenText(rendered[preset] ?? [])
+      if (process.env.ZEROG_UPDATE === '1') writeFileSync(file, text)
+      else expect(text).toBe(before)
     })
   })
 

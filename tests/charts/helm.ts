@@ -1,13 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
+import { findTool } from './tools.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-
-/** Where tools/helm.ts puts it when it is not on the PATH. */
-export const HELM_CACHE = join(ROOT, '.zerog/tools/helm')
 
 export type Manifest = {
   readonly apiVersion: string
@@ -16,11 +14,7 @@ export type Manifest = {
   readonly [field: string]: any
 }
 
-/** The program, or undefined where neither the PATH nor the cache has it. */
-export function findHelm(): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), HELM_CACHE]
-  return folders.map((folder) => join(folder, 'helm')).find(existsSync)
-}
+export const findHelm = (): string | undefined => findTool('helm')
 
 /** Charts in a temporary folder with their local dependencies built, so that the tree stays as it is. */
 export function openCharts(helm: string) {
