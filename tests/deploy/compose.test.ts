@@ -70,7 +70,7 @@ const environmentOf = ({ environment = {} }: Service) =>
   Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, defaults(value)]))
 
 test('the file runs the instances of a devnet with three storage nodes, each target of the code among them', () => {
-  const planned = planInstances({ chainOnly: false, rpcReplicas: 1, storageNodes: 3, daNodes: 4 })
+  const planned = planInstances({ chainOnly: false, rpcReplicas: 1, storageNodes: 3, daNodes: 4, computeWorkers: 1 })
   expect(targets.map(([name]) => name).sort()).toEqual(planned.map(({ name }) => name).sort())
   expect(new Set(targets.map(([, one]) => targetOf(one)))).toEqual(new Set(TARGETS))
   const instances = targets.map(([, { command }]) => `${command?.[1]} ${command?.[2]}`)

@@ -24,8 +24,8 @@ export const upOptionsSchema = z.strictObject({
     .describe('executes every block a second time with @ethereumjs/vm; a difference stops the devnet'),
   storageNodes: z.coerce.number().int().min(1).max(12).default(1).describe('storage nodes'),
   daNodes: z.coerce.number().int().min(1).max(12).default(4).describe('members of the DA committee, chosen at the first start'),
-  rpcReplicas: z.coerce.number().int().min(0).max(12).default(1).describe('chain-rpc replicas'),
-  computeWorkers: z.coerce.number().int().min(1).max(4).default(1).describe('workers that the broker shares its requests among'),
+  rpcReplicas: z.coerce.number().int().min(0).max(10).default(1).describe('chain-rpc replicas'),
+  computeWorkers: z.coerce.number().int().min(1).max(3).default(1).describe('workers that the broker shares its requests among'),
   accounts: z.coerce.number().int().min(1).max(100).default(10).describe('funded accounts of the standard mnemonic'),
 })
 
@@ -38,8 +38,8 @@ const FORMS: Readonly<Record<string, string>> = {
   verifyWith: 'ethereumjs',
   storageNodes: 'a whole number from 1 to 12',
   daNodes: 'a whole number from 1 to 12',
-  rpcReplicas: 'a whole number from 0 to 12',
-  computeWorkers: 'a whole number from 1 to 4',
+  rpcReplicas: 'a whole number from 0 to 10',
+  computeWorkers: 'a whole number from 1 to 3',
   accounts: 'a whole number from 1 to 100',
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { planInstances, planPorts } from './plan.ts'
 import { reservePorts } from './ports.ts'
 
-const counts = { chainOnly: false, rpcReplicas: 2, storageNodes: 3, daNodes: 2 }
+const counts = { chainOnly: false, rpcReplicas: 2, storageNodes: 3, daNodes: 2, computeWorkers: 1 }
 
 describe('planInstances', () => {
   test('every instance has a name of its own, dependencies come first', () => {
@@ -34,7 +34,9 @@ describe('planInstances', () => {
 
 describe('ports', () => {
   test('an offset moves them all, so two devnets never meet', () => {
-    const largest = planInstances({ chainOnly: false, storageNodes: 12, daNodes: 10, rpcReplicas: 12 }).map(({ name }) => name)
+    const largest = planInstances({ chainOnly: false, storageNodes: 12, daNodes: 12, rpcReplicas: 10, computeWorkers: 3 }).map(
+      ({ name }) => name,
+    )
     const ports = [0, 100, 200].flatMap((portOffset) => {
       const { gateway, broker, router, disperser, grpc, admin } = planPorts(largest, { portOffset })
       return [gateway, broker, router, disperser, ...Object.values(grpc), ...Object.values(admin)]

@@ -24,7 +24,7 @@ export const servesGrpc = ({ target }: { readonly target: string }): boolean => 
 
 /** Which instances a devnet has, in the order in which they start. */
 export function planInstances(
-  options: Pick<UpOptions, 'chainOnly' | 'rpcReplicas' | 'storageNodes' | 'daNodes'>,
+  options: Pick<UpOptions, 'chainOnly' | 'rpcReplicas' | 'storageNodes' | 'daNodes' | 'computeWorkers'>,
 ): readonly PlannedInstance[] {
   const copies = (target: string, count: number): PlannedInstance[] =>
     Array.from({ length: count }, (_, instance) => ({
@@ -38,7 +38,7 @@ export function planInstances(
   const da = options.chainOnly ? [] : [...copies('da-node', options.daNodes), ...services.flatMap((target) => copies(target, 1))]
   const compute = options.chainOnly
     ? []
-    : ['compute-worker', 'compute-broker', 'compute-router'].flatMap((target) => copies(target, 1))
+    : [...copies('compute-worker', options.computeWorkers), ...copies('compute-broker', 1), ...copies('compute-router', 1)]
   return [...chain, ...storage, ...da, ...compute, ...copies('gateway', 1)]
 }
 
