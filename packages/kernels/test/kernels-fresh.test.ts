@@ -8,6 +8,7 @@ it('the checked-in kernels are what assembly/ compiles to', async () => {
     'sha256.wasm.ts',
     'erasure.wasm.ts',
     'transformer.wasm.ts',
+    'evm.wasm.ts',
     'train.wasm.ts',
     'erasure-relaxed.wasm.ts',
   ])

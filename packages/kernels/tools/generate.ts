@@ -9,6 +9,7 @@ const KERNELS = [
   { name: 'sha256', source: 'sha256', flags: ['--initialMemory', '18', '--maximumMemory', '18', '--enable', 'simd'] },
   { name: 'erasure', source: 'erasure', flags: ['--initialMemory', '728', '--maximumMemory', '728', '--enable', 'simd'] },
   { name: 'transformer', source: 'transformer', flags: ['--initialMemory', '1', '--enable', 'simd'] },
+  { name: 'evm', source: 'evm', flags: ['--initialMemory', '1', '--maximumMemory', '1'] },
   { name: 'train', source: 'train', flags: ['--initialMemory', '2', '--enable', 'simd'] },
   {
     name: 'erasure-relaxed',
