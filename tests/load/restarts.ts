@@ -42,6 +42,10 @@ export async function rolling(options: {
     }
     await pause(CALM_MS)
     const lanes = await traffic.stop()
+    for (const { errors, ...lane } of lanes) {
+      options.say(JSON.stringify(lane))
+      for (const error of errors) options.say(`  ${error}`)
+    }
     await traffic.requireKept(KEPT_MS)
     return { lanes, transactions: traffic.acknowledged().length, restartsMs }
   } finally {

@@ -20,10 +20,6 @@ const { lanes, transactions } = await rolling({
   say,
   ...(values.only === undefined ? {} : { only: values.only.split(',') }),
 })
-for (const { errors, ...lane } of lanes) {
-  say(JSON.stringify(lane))
-  for (const error of errors) say(`  ${error}`)
-}
 const failed = lanes.reduce((sum, lane) => sum + lane.failed, 0)
 const sent = lanes.reduce((sum, lane) => sum + lane.sent, 0)
 say(`${failed} of ${sent} requests failed; all ${transactions} acknowledged transactions are mined, file and blob unchanged`)

@@ -17,6 +17,8 @@ const GWEI = 1_000_000_000n
 const FEE = 100n * GWEI
 /** Accounts that send by turns; the last ones belong to disperser, router and broker. */
 const SENDERS = 5
+/** Receipts asked for at once. */
+const BATCH_MAX = 50
 
 export type Traffic = {
   readonly stop: () => Promise<readonly LaneReport[]>
@@ -158,17 +160,39 @@ async function openSenders({ gatewayUrl, accounts, chainId }: DevnetEndpoints) {
       signed.delete(index)
     },
     async requireMined(timeoutMs: number): Promise<void> {
-      const signal = AbortSignal.timeout(timeoutMs)
-      const missing = new Set(acknowledged)
+      const endsMs = performance.now() + timeoutMs
+      let missing = [...acknowledged]
       for (;;) {
-        for (const hash of [...missing])
-          if ((await rpc(gatewayUrl, { method: 'eth_getTransactionReceipt', params: [hash] }, signal)) !== null)
-            missing.delete(hash)
-        if (missing.size === 0) return
+        missing = await unmined(gatewayUrl, missing)
+        const [first] = missing
+        if (first === undefined) return
+        if (performance.now() > endsMs)
+          throw new Error(
+            `${missing.length} of ${acknowledged.length} acknowledged transactions are not mined, the first is ${first}`,
+          )
         await new Promise((resolve) => setTimeout(resolve, 500))
       }
     },
   }
+}
+
+/** Those without a receipt; all where the gateway does not answer. */
+async function unmined(url: string, hashes: readonly Hex[]): Promise<Hex[]> {
+  const left: Hex[] = []
+  for (let at = 0; at < hashes.length; at += BATCH_MAX) {
+    const part = hashes.slice(at, at + BATCH_MAX)
+    const body = JSON.stringify(
+      part.map((hash, id) => ({ jsonrpc: '2.0', id, method: 'eth_getTransactionReceipt', params: [hash] })),
+    )
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: AbortSignal.timeout(30_000) }
+    const answers: any = await fetch(url, init).then(
+      (response) => response.json(),
+      () => [],
+    )
+    const mined = new Set(answers.filter?.(({ result }: any) => result != null).map(({ id }: any) => id))
+    left.push(...part.filter((_, id) => !mined.has(id)))
+  }
+  return left
 }
 
 async function rpc(

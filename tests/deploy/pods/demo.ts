@@ -63,7 +63,7 @@ try {
   say('passed: the demo verified every step against the pods')
 } catch (error) {
   say(`FAILED: ${error instanceof Error ? error.message : String(error)}`)
-  for (const pod of played) process.stderr.write(`--- ${pod.name}\n${logs(pod).split('\n').slice(-15).join('\n')}\n`)
+  for (const pod of played) process.stderr.write(`--- ${pod.name}\n${logs(pod).split('\n').slice(-4).join('\n')}\n`)
   process.exitCode = 1
 } finally {
   if (!flags.keep) {
@@ -174,7 +174,6 @@ function demo(): void {
   writeFileSync(join(data, 'endpoints.json'), JSON.stringify(endpoints()))
   must('chmod', ['-R', 'a+rwX', data])
   must('chmod', ['a+rx', folder])
-  const infra = must('podman', ['pod', 'inspect', gateway.name, '--format', '{{.InfraContainerID}}'])
   const restricted = [
     '--read-only',
     '--user',
@@ -189,7 +188,7 @@ function demo(): void {
   must(
     'podman',
     [
-      ...['run', '--rm', '--network', `container:${infra}`, ...restricted, '--volume', `${data}:/demo`],
+      ...['run', '--rm', '--pod', gateway.name, ...restricted, '--volume', `${data}:/demo`],
       ...[flags.image, '--data-dir', '/demo', '--timeout', '120s', 'demo'],
     ],
     { show: true },
@@ -202,7 +201,7 @@ function endpoints(): object {
   const url = 'http://127.0.0.1:8545'
   return {
     v: 1,
-    chainId: DEVNET_CHAIN_ID,
+    chainId: Number(DEVNET_CHAIN_ID),
     rpcUrl: url,
     wsUrl: url.replace('http', 'ws'),
     gatewayUrl: url,
