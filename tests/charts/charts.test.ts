@@ -42,6 +42,7 @@ withHelm('charts, rendered by helm', () => {
     const servers = ['postgres', 'nats', 'redis'].flatMap((name) => ['--set', `global.${name}.existingSecret=${name}`])
     const secrets: Readonly<Record<string, readonly string[]>> = {
       chain: ['chain-validator.secretFiles.validatorKey'],
+      da: ['da-disperser.secretFiles.accountKey'],
       compute: ['compute-broker.secretFiles.providerKey', 'compute-router.secretFiles.privateKey'],
     }
     const keys = (secrets[layer] ?? []).flatMap((secret) => ['--set', `targets.${secret}.name=key`])

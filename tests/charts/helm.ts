@@ -51,6 +51,8 @@ export const OWN_NETWORK = [
   '--set',
   'chain.targets.chain-validator.secretFiles.validatorKey.name=zerog-validator',
   '--set',
+  'da.targets.da-disperser.secretFiles.accountKey.name=zerog-disperser',
+  '--set',
   'compute.targets.compute-broker.secretFiles.providerKey.name=zerog-provider',
   '--set',
   'compute.targets.compute-router.secretFiles.privateKey.name=zerog-router',
