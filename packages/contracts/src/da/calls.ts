@@ -11,7 +11,7 @@ import {
   WINDOW_BUNDLES_MAX,
 } from '@zerog/availability'
 import { bytesToBigint, concatBytes, equalBytes, fromHex, type Hex, toHex, ZerogError } from '@zerog/primitives'
-import { decodeFunctionResult, encodeFunctionData } from 'viem'
+import { decodeFunctionResult, encodeFunctionData } from 'viem/utils'
 import { PREDEPLOY_ADDRESSES } from '../addresses.ts'
 import { daEntrance } from '../artifacts/da-entrance.ts'
 import { daSigners } from '../artifacts/da-signers.ts'

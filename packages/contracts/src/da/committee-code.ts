@@ -1,7 +1,7 @@
 import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { type CommitteeParts, committeeRoot, encodeMember, type Member } from '@zerog/availability'
 import { assert, bigintToBytes, concatBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
-import { getContractAddress } from 'viem'
+import { getContractAddress } from 'viem/utils'
 
 // The code that solidity/da/CommitteeCode.sol writes, so that a genesis can hold what a transaction would have made.
 

@@ -1,5 +1,5 @@
 import type { Hex } from '@zerog/primitives'
-import { decodeFunctionResult, encodeFunctionData } from 'viem'
+import { decodeFunctionResult, encodeFunctionData } from 'viem/utils'
 import { PREDEPLOY_ADDRESSES } from '../addresses.ts'
 import { daSigners } from '../artifacts/da-signers.ts'
 import { type CallContract, readEpoch } from './calls.ts'

@@ -1,6 +1,6 @@
 import type { ChainClient } from '@zerog/ports'
 import { type Hex, ZerogError } from '@zerog/primitives'
-import { decodeFunctionResult, encodeFunctionData } from 'viem'
+import { decodeFunctionResult, encodeFunctionData } from 'viem/utils'
 import type { ProviderAccount } from '../../app/broker/ports.ts'
 import type { ProviderService } from '../../app/broker/registration.ts'
 import type { LastSettlement } from '../../app/broker/settlement.ts'

@@ -1,6 +1,6 @@
 import type { ChainLog } from '@zerog/ports'
 import type { Hex } from '@zerog/primitives'
-import { decodeEventLog } from 'viem'
+import { decodeEventLog } from 'viem/utils'
 import type { ProviderEvent } from '../../app/broker/ports.ts'
 import { receiptAnchorAbi, servingAbi } from './abi.ts'
 

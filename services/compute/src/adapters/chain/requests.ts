@@ -1,6 +1,6 @@
 import { type Domain, hashStruct, settlementDigest, settlementDomain, typedDigest } from '@zerog/evidence'
 import type { Hex } from '@zerog/primitives'
-import { encodeFunctionData, stringToHex } from 'viem'
+import { encodeFunctionData, stringToHex } from 'viem/utils'
 import type { RegisteredModel } from '../../app/broker/evidence-models.ts'
 import type { AnswerSigner } from '../../app/broker/ports.ts'
 import type { Batch } from '../../app/broker/repository.ts'

@@ -1,7 +1,7 @@
 import { inferenceServingAbi, ledgerManagerAbi } from '@zerog/contracts'
 import type { ChainClient, Clock } from '@zerog/ports'
 import { type Hex, ZerogError } from '@zerog/primitives'
-import { decodeFunctionResult, encodeFunctionData } from 'viem'
+import { decodeFunctionResult, encodeFunctionData } from 'viem/utils'
 import { signAndSend, type TransactionRequest, type TransactionSender } from '../../app/broker/sender.ts'
 import type { ProviderService, RouterChain } from '../../app/router/ports.ts'
 

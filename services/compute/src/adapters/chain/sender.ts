@@ -1,6 +1,6 @@
 import type { ChainClient } from '@zerog/ports'
 import { assert, type Hex, ZerogError } from '@zerog/primitives'
-import { keccak256 } from 'viem'
+import { keccak256 } from 'viem/utils'
 import { privateKeyToAccount } from 'viem/accounts'
 import type { SentTransaction } from '../../app/broker/repository.ts'
 import type { SendOutcome, TransactionSender } from '../../app/broker/sender.ts'
