@@ -15,8 +15,8 @@ import type {
 import { stateKey } from './state/world-state.ts'
 import { createTracer } from './tracers/tracer.ts'
 
-/** Runs `work` with an engine of its own. */
-export type WithEngine = <T>(work: (engine: Engine) => Promise<T>) => Promise<T>
+/** Runs `work` with an engine of its own, while the state with this root is kept; throws NOT_FOUND where it no longer is. */
+export type WithEngine = <T>(stateRoot: Hex, work: (engine: Engine) => Promise<T>) => Promise<T>
 
 export type CallsDeps = {
   readonly withEngine: WithEngine
@@ -47,7 +47,7 @@ export function createCalls({ withEngine, chainId, callGasMax, contractSenders }
 
   return {
     call: (stateRoot, environment, request, options = {}) =>
-      withEngine(async (engine): Promise<CallOutcome> => {
+      withEngine(stateRoot, async (engine): Promise<CallOutcome> => {
         const ready = prepare(engine, { stateRoot, environment }, request, options)
         const applied = accepted(await applyMessage(engine, ready.message, ready.environment, CALL_MODE), ready.message)
         return {
@@ -60,7 +60,7 @@ export function createCalls({ withEngine, chainId, callGasMax, contractSenders }
       }),
 
     accessList: (stateRoot, environment, request, options = {}) =>
-      withEngine(async (engine) => {
+      withEngine(stateRoot, async (engine) => {
         let known: readonly AccessListItem[] = request.accessList ?? []
         for (let round = 0; ; round++) {
           const ready = prepare(engine, { stateRoot, environment }, { ...request, accessList: known }, options)
@@ -76,7 +76,7 @@ export function createCalls({ withEngine, chainId, callGasMax, contractSenders }
       }),
 
     trace: ({ stateRoot, environment, transactions, only, config, signal }) =>
-      withEngine(async (engine) => {
+      withEngine(stateRoot, async (engine) => {
         engine.open(fromHex(stateRoot, 32), environment, signal)
         if (environment.height > 0n) await startBlock(engine, environment)
         const results: { txHash: Hex; result: unknown }[] = []
@@ -98,7 +98,7 @@ export function createCalls({ withEngine, chainId, callGasMax, contractSenders }
       }),
 
     traceCall: (stateRoot, environment, request, config, options = {}) =>
-      withEngine(async (engine) => {
+      withEngine(stateRoot, async (engine) => {
         const ready = prepare(engine, { stateRoot, environment }, request, options)
         const run = { ...ready, mode: TRACED_CALL_MODE, logIndex: 0 }
         return (await traced(engine, run, config)).result

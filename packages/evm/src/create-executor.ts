@@ -8,9 +8,12 @@ import type { Engine, EngineName } from './engine/engine.ts'
 import { applyStateOverrides } from './engine/requests.ts'
 import type { Executor, StateOverrides } from './executor.ts'
 import { type BaseFeePolicy, DEVNET_BASE_FEE, validateHeader } from './header-rules.ts'
+import type { Precompile } from './interpreter/precompiles/precompile.ts'
 import { ENGINES_POOLED_MAX, UNCOMMITTED_BLOCKS_MAX } from './limits.ts'
 import { createReads } from './reads.ts'
+import { createHistory, type History } from './state/history.ts'
 import { createNodeStore, type StateAdditions } from './state/node-store.ts'
+import { stateKey } from './state/world-state.ts'
 
 export type ExecutorOptions = {
   /** Whose interpreter runs the code. */
@@ -24,18 +27,43 @@ export type ExecutorOptions = {
   readonly callGasMax?: bigint
   /** Development only: accounts with code may send transactions (EIP-3607 off), so that contracts can be impersonated. */
   readonly contractSenders?: boolean
+  /** Contracts that are code of the installation, by address, beside the standard ones. The engine `ethereumjs` does not know them. */
+  readonly precompiles?: Readonly<Record<Hex, Precompile>>
+  /** How many blocks back states are kept. Default: all. */
+  readonly history?: History
 }
 
 export type ChainExecutor = Executor & {
   /** Development only: commits a state that differs from `stateRoot` by the overrides; returns its root. */
-  readonly editState: (stateRoot: Hex, stateOverrides: StateOverrides) => Promise<Hex>
+  readonly editState: (at: EditedState, stateOverrides: StateOverrides) => Promise<Hex>
+  /** Lowest height whose state is kept. */
+  readonly historyFirst: () => bigint
 }
+
+/** A root, and the height of the block that it is the state of. */
+export type EditedState = { readonly stateRoot: Hex; readonly height: bigint }
 
 /** Execution on our own state, trie and state transition, with the interpreter that `engine` names. */
 export function createExecutor(options: ExecutorOptions): ChainExecutor {
-  const { engine = 'zerog', kv, chainId, baseFee = DEVNET_BASE_FEE, callGasMax, contractSenders = false } = options
+  const {
+    engine = 'zerog',
+    history = 'archive',
+    kv,
+    chainId,
+    baseFee = DEVNET_BASE_FEE,
+    callGasMax,
+    contractSenders = false,
+    precompiles = {},
+  } = options
   const store = createNodeStore(kv)
-  const newEngine = (): Engine => createEngine(engine, { fork: 'prague', chainId, store })
+  const states = createHistory(kv, history)
+  const present = (stateRoot: Hex): void => {
+    const root = fromHex(stateRoot, 32)
+    // What is missing without having been forgotten is found out by reading it.
+    if (!store.has(root) && states.forgot(root)) throw states.gone(stateRoot)
+  }
+  const own = new Map(Object.entries(precompiles).map(([address, precompile]) => [stateKey(address), precompile]))
+  const newEngine = (): Engine => createEngine(engine, { fork: 'prague', chainId, store, precompiles: own })
   const uncommitted = new Map<Hex, StateAdditions>()
   let builder = newEngine()
   let building: Promise<unknown> = Promise.resolve()
@@ -66,12 +94,18 @@ export function createExecutor(options: ExecutorOptions): ChainExecutor {
   }
 
   const idle: Engine[] = []
-  const withEngine: WithEngine = async (work) => {
-    const engine = idle.pop() ?? newEngine()
-    const result = await work(engine)
-    // Reached only without an exception: the interpreter's journal is clean.
-    if (idle.length < ENGINES_POOLED_MAX) idle.push(engine)
-    return result
+  const withEngine: WithEngine = async (stateRoot, work) => {
+    present(stateRoot)
+    const release = states.hold()
+    try {
+      const engine = idle.pop() ?? newEngine()
+      const result = await work(engine)
+      // Reached only without an exception: the interpreter's journal is clean.
+      if (idle.length < ENGINES_POOLED_MAX) idle.push(engine)
+      return result
+    } finally {
+      release()
+    }
   }
 
   return {
@@ -89,19 +123,21 @@ export function createExecutor(options: ExecutorOptions): ChainExecutor {
     commit: (block) => {
       const additions = uncommitted.get(block.hash)
       assert(additions !== undefined, `block ${block.hash} was not built here or was committed before`)
-      kv.write(store.writes(additions))
+      const { height, stateRoot } = block.header
+      kv.write([...store.writes(additions, height), ...states.writes(additions, height, fromHex(stateRoot))])
       uncommitted.delete(block.hash)
       store.forget(additions)
     },
-    editState: (stateRoot, stateOverrides) =>
-      withEngine(async ({ state }) => {
+    editState: ({ stateRoot, height }, stateOverrides) =>
+      withEngine(stateRoot, async ({ state }) => {
         state.open(fromHex(stateRoot, 32))
         applyStateOverrides(state, { stateOverrides })
         const { root, additions } = state.seal()
-        kv.write(store.writes(additions))
+        kv.write(store.writes(additions, height))
         return toHex(root)
       }),
     ...createCalls({ withEngine, chainId, callGasMax, contractSenders }),
-    ...createReads(store),
+    historyFirst: states.first,
+    ...createReads(store, present),
   }
 }

@@ -25,3 +25,7 @@ export const RECOVERY_BATCH_MIN = 64
 export const RECOVERY_THREADS_MAX = 4
 /** Parts of batches that wait for such a thread; beyond that the caller's thread recovers. */
 export const RECOVERY_JOBS_WAITING_MAX = 64
+/** Nodes in one record of what a block replaced: 64 bytes each stay below the size of a value. */
+export const STALE_NODES_PER_RECORD = 900
+/** Such records that one commit works off: more than one, so that a shorter window is reached after a while. */
+export const PRUNED_RECORDS_PER_COMMIT = 8

@@ -1,18 +1,20 @@
 import { bytesToBigint, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { rlpDecode, toBytes } from './codec/rlp.ts'
 import type { Account, AccountProof } from './executor.ts'
-import { hashedKey, type NodeStore } from './state/node-store.ts'
+import { hashedKey, latin1, type NodeStore } from './state/node-store.ts'
 import { type AccountRecord, decodeAccount, EMPTY_CODE_HASH, NEW_ACCOUNT, stateKey } from './state/world-state.ts'
-import { trieGet, trieProof } from './trie/trie.ts'
+import { type NodeSource, trieGet, trieProof } from './trie/trie.ts'
 
-/** Reads of one state root straight from the trie: no engine, no journal. */
-export function createReads(store: NodeStore) {
+/** Reads of one state root straight from the trie: no engine, no journal. `present` throws for a state that is kept no longer. */
+export function createReads(store: NodeStore, present: (stateRoot: Hex) => void) {
   const record = (stateRoot: Hex, address: Hex): AccountRecord | undefined => {
+    present(stateRoot)
     const encoded = trieGet(fromHex(stateRoot, 32), hashedKey(stateKey(address)), store.node)
     return encoded && decodeAccount(encoded)
   }
-  const slotValue = (storageRoot: Uint8Array, slot: Hex): Uint8Array => {
-    const encoded = trieGet(storageRoot, hashedKey(stateKey(slot)), store.node)
+  const nodesOf = (address: Hex) => store.nodesOf(latin1(hashedKey(stateKey(address))))
+  const slotValue = (address: Hex, storageRoot: Uint8Array, slot: Hex): Uint8Array => {
+    const encoded = trieGet(storageRoot, hashedKey(stateKey(slot)), nodesOf(address))
     return encoded === undefined ? new Uint8Array(0) : toBytes(rlpDecode(encoded), 'slot')
   }
   return {
@@ -25,25 +27,25 @@ export function createReads(store: NodeStore) {
       return hash === EMPTY_CODE_HASH ? '0x' : toHex(store.code(hash))
     },
     storage: async (stateRoot: Hex, address: Hex, slot: Hex): Promise<Hex> => {
-      const value = slotValue((record(stateRoot, address) ?? NEW_ACCOUNT).storageRoot, slot)
+      const value = slotValue(address, (record(stateRoot, address) ?? NEW_ACCOUNT).storageRoot, slot)
       return `0x${Buffer.from(value).toString('hex').padStart(64, '0')}`
     },
     proof: async (stateRoot: Hex, address: Hex, slots: readonly Hex[]): Promise<AccountProof> => {
       const found = record(stateRoot, address) ?? NEW_ACCOUNT
       const { balance, nonce, codeHash, storageRoot } = toAccount(found)
-      const nodes = (root: Uint8Array, key: Hex): Hex[] =>
-        trieProof(root, hashedKey(stateKey(key)), store.node).map((node) => toHex(node))
+      const nodes = (root: Uint8Array, key: Hex, source: NodeSource): Hex[] =>
+        trieProof(root, hashedKey(stateKey(key)), source).map((node) => toHex(node))
       return {
         address,
         balance,
         nonce,
         codeHash,
         storageHash: storageRoot,
-        accountProof: nodes(fromHex(stateRoot, 32), address),
+        accountProof: nodes(fromHex(stateRoot, 32), address, store.node),
         storageProof: slots.map((slot) => ({
           key: slot,
-          value: bytesToBigint(slotValue(found.storageRoot, slot)),
-          proof: nodes(found.storageRoot, slot),
+          value: bytesToBigint(slotValue(address, found.storageRoot, slot)),
+          proof: nodes(found.storageRoot, slot, nodesOf(address)),
         })),
       }
     },

@@ -1,9 +1,9 @@
 import type { Kv } from '@zerog/ports'
-import { equalBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
+import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { keccak256 } from './codec/keccak.ts'
-import { CODE_TABLE, NODE_TABLE } from './state/node-store.ts'
+import { birthOfRecord, CODE_TABLE, NODE_TABLE, nodeOfRecord } from './state/node-store.ts'
 import { decodeAccount, EMPTY_CODE_HASH } from './state/world-state.ts'
-import { decodeNode, type NodeRef } from './trie/node.ts'
+import { decodeNode, type NodeRef, type TrieNode } from './trie/node.ts'
 import { EMPTY_ROOT } from './trie/trie.ts'
 
 export type StateProblem = { readonly table: string; readonly key: Hex; readonly problem: string }
@@ -31,8 +31,8 @@ export async function verifyState(
     try {
       for (const [key, value] of kv.range(table)) {
         await turn()
-        if (!equalBytes(keccak256(value), key))
-          problems.push({ table, key: toHex(key), problem: 'the content does not have this hash' })
+        const problem = problemOf(table, key, value)
+        if (problem !== undefined) problems.push({ table, key: toHex(key), problem })
         if (problems.length >= problemsMax) return { records, problems }
       }
     } catch (error) {
@@ -40,31 +40,36 @@ export async function verifyState(
       problems.push({ table, key: '0x', problem: messageOf(error) })
     }
   }
-  const read = (table: string, hash: Uint8Array): Uint8Array | undefined => {
+  const read = (table: string, key: Uint8Array): Uint8Array | undefined => {
     try {
-      const value = kv.get(table, hash)
-      if (value === undefined) problems.push({ table, key: toHex(hash), problem: 'the record is missing' })
+      const value = kv.get(table, key)
+      if (value === undefined) problems.push({ table, key: toHex(key), problem: 'the record is missing' })
       return value
     } catch (error) {
-      problems.push({ table, key: toHex(hash), problem: messageOf(error) })
+      problems.push({ table, key: toHex(key), problem: messageOf(error) })
       return undefined
     }
   }
-  const pending: { readonly ref: NodeRef; readonly storage: boolean }[] = []
-  const visit = (ref: NodeRef, storage: boolean): void => void pending.push({ ref, storage })
-  if (!equalBytes(fromHex(stateRoot), EMPTY_ROOT)) visit(fromHex(stateRoot), false)
+  // `owner` is keccak256 of the address for nodes of a storage trie; it is the path that led to the account.
+  type Place = { readonly ref: NodeRef; readonly path: readonly number[]; readonly owner: Uint8Array | undefined }
+  const pending: Place[] = []
+  const visit = (place: Place): void => void pending.push(place)
+  if (!equalBytes(fromHex(stateRoot), EMPTY_ROOT)) visit({ ref: fromHex(stateRoot), path: [], owner: undefined })
   for (let at = pending.pop(); at !== undefined && problems.length < problemsMax; at = pending.pop()) {
     await turn()
-    const { ref, storage } = at
-    const encoded = ref instanceof Uint8Array ? read(NODE_TABLE, ref) : undefined
-    if (ref instanceof Uint8Array && encoded === undefined) continue
+    const { ref, path, owner } = at
+    const key = ref instanceof Uint8Array ? (owner === undefined ? ref : concatBytes(owner, ref)) : undefined
+    const record = key === undefined ? undefined : read(NODE_TABLE, key)
+    if (key !== undefined && record === undefined) continue
     try {
-      const node = ref instanceof Uint8Array ? decodeNode(encoded as Uint8Array) : ref
-      if (node.kind === 'extension') visit(node.child, storage)
-      else if (node.kind === 'branch') for (const child of node.children) child === null || visit(child, storage)
-      else if (!storage) {
+      const node = record === undefined ? (ref as TrieNode) : decodeNode(nodeOfRecord(record))
+      if (node.kind === 'extension') visit({ ref: node.child, path: [...path, ...node.path], owner })
+      else if (node.kind === 'branch') {
+        for (const [nibble, child] of node.children.entries())
+          if (child !== null) visit({ ref: child, path: [...path, nibble], owner })
+      } else if (owner === undefined) {
         const { storageRoot, codeHash } = decodeAccount(node.value)
-        if (storageRoot !== EMPTY_ROOT) visit(storageRoot, true)
+        if (storageRoot !== EMPTY_ROOT) visit({ ref: storageRoot, path: [], owner: bytesOf([...path, ...node.path]) })
         if (codeHash !== EMPTY_CODE_HASH) read(CODE_TABLE, codeHash)
       }
     } catch (error) {
@@ -72,6 +77,24 @@ export async function verifyState(
     }
   }
   return { records, problems }
+}
+
+function problemOf(table: string, key: Uint8Array, value: Uint8Array): string | undefined {
+  const content = table === NODE_TABLE ? nodeOfRecord(value) : value
+  if (!equalBytes(keccak256(content), key.subarray(-32))) return 'the content does not have this hash'
+  if (table !== NODE_TABLE) return undefined
+  try {
+    birthOfRecord(value)
+    return undefined
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+function bytesOf(nibbles: readonly number[]): Uint8Array {
+  return Uint8Array.from({ length: nibbles.length / 2 }, (_, index) => {
+    return ((nibbles[2 * index] as number) << 4) | (nibbles[2 * index + 1] as number)
+  })
 }
 
 function messageOf(error: unknown): string {

@@ -59,8 +59,18 @@ const networkFields = {
   minTipWei: z.int().min(0).default(0).describe('lowest tip that the pool accepts, wei per gas; replicas announce the same'),
 }
 
+/** States that calls, proofs and traces can ask for: as far back as BLOCKHASH's contract looks (EIP-2935). */
+const HISTORY_BLOCKS_DEFAULT = 8_192
+const HISTORY_BLOCKS_MIN = 64
+
 /** Of each node for itself. */
 const nodeFields = {
+  history: z
+    .union([z.literal('archive'), z.int().min(HISTORY_BLOCKS_MIN).max(1_000_000_000)])
+    .default(HISTORY_BLOCKS_DEFAULT)
+    .describe(
+      'blocks whose states are kept for calls, proofs and traces; archive keeps all. Blocks and receipts are always kept',
+    ),
   verifyWith: z
     .enum(['ethereumjs'])
     .nullable()

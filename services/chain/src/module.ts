@@ -68,6 +68,7 @@ export const chainValidatorModule = defineModule({
     )
     const { backend, pool } = validator
     metrics.head(() => backend.head().header)
+    metrics.historyFirst(validator.executor.historyFirst)
     metrics.certified(() => validator.ledger.head().payload)
     metrics.pool(pool.size, () => pool.executable(nextBaseFee(validator.ledger.head().header, network.baseFee)))
     backend.onBlock(metrics.shown)
@@ -118,6 +119,7 @@ export const chainRpcModule = defineModule({
     const { backend } = replica
     const lag = (): number => Number(replica.tip().header.height - backend.head().header.height)
     metrics.head(() => backend.head().header)
+    metrics.historyFirst(replica.historyFirst)
     metrics.certified(() => replica.ledger.head().payload)
     metrics.lag(lag)
     backend.onBlock(metrics.shown)

@@ -20,6 +20,8 @@ export const NEW_ACCOUNT: AccountRecord = { nonce: 0n, balance: 0n, storageRoot:
 /** Pending storage of one account over the trie below `root`. Values are without leading zeros; empty is zero. */
 type StorageArea = {
   readonly root: Uint8Array
+  /** keccak256 of the address, latin-1: whose nodes these are. */
+  readonly owner: string
   readonly slots: Map<string, Uint8Array>
   readonly dirty: Set<string>
   /** Values at the start of the transaction, of slots written since. */
@@ -65,7 +67,7 @@ export function createWorldState(store: NodeStore) {
   const area = (address: string): StorageArea => {
     const known = areas.get(address)
     if (known !== undefined) return known
-    const fresh = newArea(account(address)?.storageRoot ?? EMPTY_ROOT)
+    const fresh = newArea(account(address)?.storageRoot ?? EMPTY_ROOT, ownerOf(address))
     areas.set(address, fresh)
     return fresh
   }
@@ -73,7 +75,7 @@ export function createWorldState(store: NodeStore) {
   const read = (from: StorageArea, slot: string): Uint8Array => {
     const known = from.slots.get(slot)
     if (known !== undefined) return known
-    const encoded = from.root === EMPTY_ROOT ? undefined : trieGet(from.root, hashedKey(slot), store.node)
+    const encoded = from.root === EMPTY_ROOT ? undefined : trieGet(from.root, hashedKey(slot), store.nodesOf(from.owner))
     const value = encoded === undefined ? ZERO : toBytes(rlpDecode(encoded), 'slot')
     from.slots.set(slot, value)
     slotsRead += 1
@@ -97,7 +99,7 @@ export function createWorldState(store: NodeStore) {
     const before = areas.get(address)
     if (before === undefined && (account(address)?.storageRoot ?? EMPTY_ROOT) === EMPTY_ROOT) return
     journal.push({ kind: 'area', address, area: before })
-    areas.set(address, newArea(EMPTY_ROOT))
+    areas.set(address, newArea(EMPTY_ROOT, ownerOf(address)))
     dirty.add(address)
   }
 
@@ -167,11 +169,18 @@ export function createWorldState(store: NodeStore) {
     /** Hashes what changed; the state stands on the new root afterwards. */
     seal: (): { readonly root: Uint8Array; readonly additions: StateAdditions } => {
       assert(marks.length === 0, 'sealed within a checkpoint')
-      const additions: StateAdditions = { nodes: new Map(), codes: newCodes }
-      const sink = (hash: Uint8Array, encoded: Uint8Array, node: Parameters<NodeStore['cacheNode']>[1]): void => {
-        additions.nodes.set(latin1(hash), encoded)
-        store.cacheNode(hash, node)
-      }
+      const additions: StateAdditions = { nodes: new Map(), stale: [], codes: newCodes }
+      const update = (owner: string, from: Uint8Array, changes: readonly TrieUpdate[]): Uint8Array =>
+        trieUpdate(
+          from,
+          changes,
+          store.nodesOf(owner),
+          (hash, encoded, node) => {
+            additions.nodes.set(owner + latin1(hash), encoded)
+            store.cacheNode(hash, node)
+          },
+          (hash) => void additions.stale.push(owner + latin1(hash)),
+        )
       const updates: TrieUpdate[] = []
       for (const address of dirty) {
         const record = account(address)
@@ -184,14 +193,14 @@ export function createWorldState(store: NodeStore) {
         let storageRoot = record.storageRoot
         if (pending !== undefined) {
           const slots = [...pending.dirty].map((slot) => slotUpdate(slot, pending.slots.get(slot) ?? ZERO))
-          storageRoot = trieUpdate(pending.root, slots, store.node, sink)
-          areas.set(address, { root: storageRoot, slots: pending.slots, dirty: new Set(), original: new Map() })
+          storageRoot = update(pending.owner, pending.root, slots)
+          areas.set(address, { ...pending, root: storageRoot, dirty: new Set(), original: new Map() })
         }
         const sealed = { ...record, storageRoot }
         accounts.set(address, sealed)
         updates.push({ key: hashedKey(address), value: encodeAccount(sealed) })
       }
-      root = trieUpdate(root, updates, store.node, sink)
+      root = update('', root, updates)
       dirty = new Set()
       newCodes = new Map()
       journal = []
@@ -219,8 +228,12 @@ export function decodeAccount(encoded: Uint8Array): AccountRecord {
 
 const ZERO = new Uint8Array(0)
 
-function newArea(root: Uint8Array): StorageArea {
-  return { root, slots: new Map(), dirty: new Set(), original: new Map() }
+function ownerOf(address: string): string {
+  return latin1(hashedKey(address))
+}
+
+function newArea(root: Uint8Array, owner: string): StorageArea {
+  return { root, owner, slots: new Map(), dirty: new Set(), original: new Map() }
 }
 
 function slotUpdate(slot: string, value: Uint8Array): TrieUpdate {

@@ -9,6 +9,9 @@ export type NodeSource = (hash: Uint8Array) => TrieNode
 /** Receives each new node of 32 bytes or more with its hash. */
 export type NodeSink = (hash: Uint8Array, encoded: Uint8Array, node: TrieNode) => void
 
+/** Receives the hash of each stored node that an update replaces. A node that comes out the same again is also handed to the sink. */
+export type StaleSink = (hash: Uint8Array) => void
+
 /** keccak256(rlp("")): the root of a trie without entries. */
 export const EMPTY_ROOT = keccak256(Uint8Array.of(0x80))
 
@@ -37,13 +40,19 @@ export function trieGet(root: Uint8Array, key: Uint8Array, source: NodeSource): 
 
 /**
  * Applies updates to the trie with this root and returns the new root. A synchronous batch: each touched path is encoded and
- * hashed once. Later updates of one key win. New nodes go to `sink`; old ones are never removed, so old roots stay readable.
+ * hashed once. Later updates of one key win. New nodes go to `sink`, the hashes of replaced ones to `stale`; nothing is removed here.
  */
-export function trieUpdate(root: Uint8Array, updates: readonly TrieUpdate[], source: NodeSource, sink: NodeSink): Uint8Array {
+export function trieUpdate(
+  root: Uint8Array,
+  updates: readonly TrieUpdate[],
+  source: NodeSource,
+  sink: NodeSink,
+  stale: StaleSink = ignore,
+): Uint8Array {
   if (updates.length === 0) return root
   const entries = sorted(updates)
   const before: NodeRef | null = isEmptyRoot(root) ? null : root
-  const after = apply(before, entries, { from: 0, to: entries.length, depth: 0 }, source)
+  const after = apply(before, entries, { from: 0, to: entries.length, depth: 0 }, { source, stale })
   if (after === null) return EMPTY_ROOT
   if (after === before) return root
   const item = seal(after, sink)
@@ -115,6 +124,7 @@ function* walk(ref: NodeRef, prefix: readonly number[], source: NodeSource): Gen
 }
 
 type Entry = { readonly path: Uint8Array; readonly value: Uint8Array | null }
+type Nodes = { readonly source: NodeSource; readonly stale: StaleSink }
 type Span = { readonly from: number; readonly to: number; readonly depth: number }
 
 function isEmptyRoot(root: Uint8Array): boolean {
@@ -142,17 +152,18 @@ function sorted(updates: readonly TrieUpdate[]): Entry[] {
   })
 }
 
-function apply(ref: NodeRef | null, entries: readonly Entry[], span: Span, source: NodeSource): NodeRef | null {
+function apply(ref: NodeRef | null, entries: readonly Entry[], span: Span, nodes: Nodes): NodeRef | null {
   if (span.from === span.to) return ref
   if (ref === null) return build(entries.slice(span.from, span.to), span.depth)
-  const node = ref instanceof Uint8Array ? source(ref) : ref
-  if (node.kind === 'leaf') return applyToLeaf(ref, entries, span, source)
-  if (node.kind === 'extension') return applyToExtension(ref, entries, span, source)
-  return applyToBranch(ref, entries, span, source)
+  const node = ref instanceof Uint8Array ? nodes.source(ref) : ref
+  const applyTo = node.kind === 'leaf' ? applyToLeaf : node.kind === 'extension' ? applyToExtension : applyToBranch
+  const after = applyTo(ref, entries, span, nodes)
+  if (after !== ref && ref instanceof Uint8Array) nodes.stale(ref)
+  return after
 }
 
-function applyToLeaf(ref: NodeRef, entries: readonly Entry[], span: Span, source: NodeSource): NodeRef | null {
-  const leaf = (ref instanceof Uint8Array ? source(ref) : ref) as Extract<TrieNode, { kind: 'leaf' }>
+function applyToLeaf(ref: NodeRef, entries: readonly Entry[], span: Span, nodes: Nodes): NodeRef | null {
+  const leaf = (ref instanceof Uint8Array ? nodes.source(ref) : ref) as Extract<TrieNode, { kind: 'leaf' }>
   const { depth } = span
   const slice = entries.slice(span.from, span.to)
   const same = slice.find(({ path }) => matches(path, depth, leaf.path, true))
@@ -167,8 +178,8 @@ function applyToLeaf(ref: NodeRef, entries: readonly Entry[], span: Span, source
   return build(slice, depth)
 }
 
-function applyToExtension(ref: NodeRef, entries: readonly Entry[], span: Span, source: NodeSource): NodeRef | null {
-  const node = (ref instanceof Uint8Array ? source(ref) : ref) as Extract<TrieNode, { kind: 'extension' }>
+function applyToExtension(ref: NodeRef, entries: readonly Entry[], span: Span, nodes: Nodes): NodeRef | null {
+  const node = (ref instanceof Uint8Array ? nodes.source(ref) : ref) as Extract<TrieNode, { kind: 'extension' }>
   const { from, to, depth } = span
   // Sorted entries share with the path at least what the first and the last share with it.
   const shared = Math.min(
@@ -176,20 +187,16 @@ function applyToExtension(ref: NodeRef, entries: readonly Entry[], span: Span, s
     sharedLength(node.path, (entries[to - 1] as Entry).path, depth),
   )
   if (shared === node.path.length) {
-    const child = apply(node.child, entries, { from, to, depth: depth + shared }, source)
-    return child === node.child ? ref : prefix(node.path, child, source)
+    const child = apply(node.child, entries, { from, to, depth: depth + shared }, nodes)
+    return child === node.child ? ref : prefix(node.path, child, nodes)
   }
   const branch: Branch = { kind: 'branch', children: new Array(16).fill(null), value: null }
-  branch.children[node.path[shared] as number] = prefix(node.path.subarray(shared + 1), node.child, source)
-  return prefix(
-    node.path.subarray(0, shared),
-    applyToBranch(branch, entries, { from, to, depth: depth + shared }, source),
-    source,
-  )
+  branch.children[node.path[shared] as number] = prefix(node.path.subarray(shared + 1), node.child, nodes)
+  return prefix(node.path.subarray(0, shared), applyToBranch(branch, entries, { from, to, depth: depth + shared }, nodes), nodes)
 }
 
-function applyToBranch(ref: NodeRef, entries: readonly Entry[], span: Span, source: NodeSource): NodeRef | null {
-  const node = (ref instanceof Uint8Array ? source(ref) : ref) as Branch
+function applyToBranch(ref: NodeRef, entries: readonly Entry[], span: Span, nodes: Nodes): NodeRef | null {
+  const node = (ref instanceof Uint8Array ? nodes.source(ref) : ref) as Branch
   const { to, depth } = span
   let { from } = span
   let { value } = node
@@ -205,7 +212,7 @@ function applyToBranch(ref: NodeRef, entries: readonly Entry[], span: Span, sour
     let end = from + 1
     while (end < to && (entries[end] as Entry).path[depth] === nibble) end += 1
     const before = children[nibble] ?? null
-    const after = apply(before, entries, { from, to: end, depth: depth + 1 }, source)
+    const after = apply(before, entries, { from, to: end, depth: depth + 1 }, nodes)
     if (after !== before) {
       children[nibble] = after
       changed = true
@@ -213,7 +220,7 @@ function applyToBranch(ref: NodeRef, entries: readonly Entry[], span: Span, sour
     from = end
   }
   // A branch that was made for a split is not stored yet, so it must be normalised even when nothing changed below it.
-  return changed || !(ref instanceof Uint8Array) ? normalise(children, value, source) : ref
+  return changed || !(ref instanceof Uint8Array) ? normalise(children, value, nodes) : ref
 }
 
 /** A subtree of nothing but these sorted entries. */
@@ -253,17 +260,18 @@ function sharedLength(part: Uint8Array, path: Uint8Array, depth: number): number
 }
 
 /** Puts a path before a node, merging it into a leaf or extension. */
-function prefix(path: Uint8Array, ref: NodeRef | null, source: NodeSource): NodeRef | null {
+function prefix(path: Uint8Array, ref: NodeRef | null, nodes: Nodes): NodeRef | null {
   if (ref === null || path.length === 0) return ref
-  const node = ref instanceof Uint8Array ? source(ref) : ref
+  const node = ref instanceof Uint8Array ? nodes.source(ref) : ref
   if (node.kind === 'branch') return { kind: 'extension', path: path.slice(), child: ref }
+  if (ref instanceof Uint8Array) nodes.stale(ref)
   const joined = new Uint8Array(path.length + node.path.length)
   joined.set(path)
   joined.set(node.path, path.length)
   return { ...node, path: joined }
 }
 
-function normalise(children: (NodeRef | null)[], value: Uint8Array | null, source: NodeSource): NodeRef | null {
+function normalise(children: (NodeRef | null)[], value: Uint8Array | null, nodes: Nodes): NodeRef | null {
   let only = -1
   let count = 0
   for (let nibble = 0; nibble < 16; nibble++) {
@@ -272,7 +280,7 @@ function normalise(children: (NodeRef | null)[], value: Uint8Array | null, sourc
     count += 1
   }
   if (count === 0) return value === null ? null : { kind: 'leaf', path: new Uint8Array(0), value }
-  if (count === 1 && value === null) return prefix(Uint8Array.of(only), children[only] as NodeRef, source)
+  if (count === 1 && value === null) return prefix(Uint8Array.of(only), children[only] as NodeRef, nodes)
   return { kind: 'branch', children, value }
 }
 

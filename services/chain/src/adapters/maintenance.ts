@@ -3,7 +3,7 @@ import type { Network } from '../app/network.ts'
 import { networkFromConfig } from '../app/network-from-config.ts'
 import { type RebuildProgress, rebuildState } from '../app/rebuild.ts'
 import { type ChainVerification, verifyChain } from '../app/verify-chain.ts'
-import type { NetworkConfig } from '../config.ts'
+import type { NetworkConfig, NodeConfig } from '../config.ts'
 import { nodeCrypto } from './crypto.ts'
 import { developmentSecretKey } from './development-key.ts'
 
@@ -11,7 +11,7 @@ import { developmentSecretKey } from './development-key.ts'
 export type StoredChain = {
   readonly kv: Kv
   readonly chainId: bigint
-  readonly config: NetworkConfig
+  readonly config: NetworkConfig & Pick<NodeConfig, 'history'>
   readonly signal?: AbortSignal
 }
 
@@ -20,9 +20,10 @@ export function rebuildChain(
   chain: StoredChain,
   onProgress?: (at: RebuildProgress) => void,
 ): Promise<{ readonly blocks: bigint }> {
-  const { kv, signal } = chain
+  const { kv, config, signal } = chain
   return rebuildState(networkOf(chain), {
     kv,
+    history: config.history,
     crypto: nodeCrypto,
     ...(signal !== undefined && { signal }),
     ...(onProgress !== undefined && { onProgress }),

@@ -58,6 +58,12 @@ export function createChainMetrics(meter: Meter) {
         read: () => Number(read().view),
       })
     },
+    historyFirst: (read: () => bigint): void =>
+      void meter.gauge({
+        name: 'zerog_chain_history_first_height',
+        help: 'Lowest height whose state can be asked for.',
+        read: () => Number(read()),
+      }),
     lag: (read: () => number): void =>
       void meter.gauge({ name: 'zerog_chain_replica_lag_blocks', help: 'Blocks verified but not shown yet.', read }),
     pool: (

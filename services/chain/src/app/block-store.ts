@@ -4,6 +4,7 @@ import {
   rlpDecode,
   rlpEncode,
   rlpInteger,
+  takeBackWrites,
   toBytes,
   toInteger,
   toList,
@@ -86,7 +87,7 @@ export function createBlockStore(kv: Kv) {
     identify: (identity: { readonly chainId: bigint; readonly genesisHash: Hex; readonly epochLength: bigint }): KvWrite[] => {
       const { chainId, genesisHash, epochLength } = identity
       const wanted = new TextEncoder().encode(
-        JSON.stringify({ format: 2, chainId: String(chainId), genesis: genesisHash, epochLength: String(epochLength) }),
+        JSON.stringify({ format: 3, chainId: String(chainId), genesis: genesisHash, epochLength: String(epochLength) }),
       )
       const stored = kv.get(TABLES.meta, IDENTITY_KEY)
       if (stored === undefined) return [{ table: TABLES.meta, key: IDENTITY_KEY, value: wanted }]
@@ -161,6 +162,7 @@ export function createBlockStore(kv: Kv) {
         writes.push({ table: TABLES.hash, key: fromHex(block.hash), value: null })
         for (const { hash } of block.transactions) writes.push({ table: TABLES.transaction, key: fromHex(hash), value: null })
       }
+      writes.push(...takeBackWrites(kv, height))
       for (const table of [TABLES.block, TABLES.bloom, TABLES.irregular]) {
         for (const [key] of kv.range(table, { from: above })) writes.push({ table, key, value: null })
       }

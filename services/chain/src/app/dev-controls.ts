@@ -31,7 +31,7 @@ export function createDevControls(deps: DevControlsDeps): DevControls {
     producer.exclusively(async () => {
       const head = ledger.head()
       const key = address.toLowerCase() as Hex
-      const stateRoot = await executor.editState(head.header.stateRoot, { [key]: override })
+      const stateRoot = await executor.editState(head.header, { [key]: override })
       kv.write(ledger.store.irregularWrites(head, stateRoot))
       await kv.flush()
       const { header } = ledger.reload()

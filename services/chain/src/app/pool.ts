@@ -9,7 +9,7 @@ import {
   toList,
 } from '@zerog/evm'
 import type { Kv, KvWrite, Logger } from '@zerog/ports'
-import { bigintToBytes, bytesToBigint, concatBytes, type Hex, ZerogError } from '@zerog/primitives'
+import { assert, bigintToBytes, bytesToBigint, concatBytes, type Hex, ZerogError } from '@zerog/primitives'
 import {
   type AddOutcome,
   createMempool,
@@ -152,6 +152,26 @@ export async function openPool(
     })
   }
 
+  /**
+   * Resolves when the journal is on disk: with the hash, or INVALID_ARGUMENT or TRANSACTION_REFUSED with geth's text. What could
+   * not be decoded passes through.
+   */
+  const submitAll = async (decoded: readonly (Transaction | { readonly error: unknown })[]): Promise<Submitted[]> => {
+    const transactions = decoded.filter((item) => 'hash' in item)
+    const outcomes = await addToHead(transactions)
+    if (outcomes.some((outcome) => 'added' in outcome)) for (const wake of wakers) wake()
+    // Wallets take "already known" as success, so it promises as much as a hash.
+    if (outcomes.some((outcome) => 'added' in outcome || outcome.refused.known)) await kv.flush()
+    const submitted = outcomes.map((outcome, index): Submitted => {
+      if ('refused' in outcome) return { error: refusalOf(outcome.refused) }
+      const transaction = transactions[index] as Transaction // one outcome for each
+      for (const listener of listeners) listener(transaction)
+      return { hash: transaction.hash }
+    })
+    let next = 0
+    return decoded.map((item) => ('hash' in item ? (submitted[next++] as Submitted) : item))
+  }
+
   return {
     get: pool.get,
     size: pool.size,
@@ -161,25 +181,9 @@ export async function openPool(
     executable: pool.executable,
     pendingNonce: async (sender: Hex): Promise<bigint> =>
       pool.pendingNonce(sender) ?? (await senderState(ledger.head(), sender)).nonce,
-    /**
-     * Resolves when the journal is on disk: with the hash, or INVALID_ARGUMENT or TRANSACTION_REFUSED with geth's text. What could
-     * not be decoded passes through.
-     */
-    submitAll: async (decoded: readonly (Transaction | { readonly error: unknown })[]): Promise<Submitted[]> => {
-      const transactions = decoded.filter((item) => 'hash' in item)
-      const outcomes = await addToHead(transactions)
-      if (outcomes.some((outcome) => 'added' in outcome)) for (const wake of wakers) wake()
-      // Wallets take "already known" as success, so it promises as much as a hash.
-      if (outcomes.some((outcome) => 'added' in outcome || outcome.refused.known)) await kv.flush()
-      const submitted = outcomes.map((outcome, index): Submitted => {
-        if ('refused' in outcome) return { error: refusalOf(outcome.refused) }
-        const transaction = transactions[index] as Transaction // one outcome for each
-        for (const listener of listeners) listener(transaction)
-        return { hash: transaction.hash }
-      })
-      let next = 0
-      return decoded.map((item) => ('hash' in item ? (submitted[next++] as Submitted) : item))
-    },
+    submitAll,
+    /** Resolves with the hash when the journal is on disk. Throws INVALID_ARGUMENT or TRANSACTION_REFUSED with geth's text. */
+    submit: async (transaction: Transaction): Promise<Hex> => hashOf((await submitAll([transaction]))[0]),
     /** Puts transactions back that a development chain took out of its blocks. */
     putBack: async (transactions: readonly Transaction[]): Promise<void> => {
       await addToHead(transactions)
@@ -240,6 +244,13 @@ function decodeEntry(entry: Uint8Array): Uint8Array[] {
   if (entry.length === 0) return []
   if (entry[0] !== ENTRY_OF_MANY) return [entry]
   return toList(rlpDecode(entry.subarray(1)), 'pool entry').map((raw) => toBytes(raw, 'transaction'))
+}
+
+/** The hash of a transaction that was taken; throws why it was not. */
+export function hashOf(submitted: Submitted | undefined): Hex {
+  assert(submitted !== undefined, 'each transaction has an outcome')
+  if ('hash' in submitted) return submitted.hash
+  throw submitted.error
 }
 
 function refusalOf({ message, known, full }: PoolRefusal): ZerogError {

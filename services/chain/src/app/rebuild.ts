@@ -1,4 +1,4 @@
-import { createExecutor } from '@zerog/evm'
+import { createExecutor, type History, keepsWindow } from '@zerog/evm'
 import type { Kv } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import { createBlockStore, TABLES } from './block-store.ts'
@@ -16,6 +16,8 @@ export async function rebuildState(
   deps: {
     readonly kv: Kv
     readonly crypto: Crypto
+    /** How far back states are kept, where the node keeps a window; an archive stays one. */
+    readonly history: History
     readonly signal?: AbortSignal
     readonly onProgress?: (at: RebuildProgress) => void
   },
@@ -30,7 +32,8 @@ export async function rebuildState(
       message: 'this development chain was edited (setBalance and the like), which blocks do not tell: start over with --reset',
     })
   }
-  const executor = createExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee })
+  const history = keepsWindow(kv) ? deps.history : 'archive'
+  const executor = createExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee, history })
   const environment = genesisEnvironment(network, crypto.sha256)
   const genesis = await executor.genesis({ allocation: network.allocation, environment })
   store.identify({ ...network, genesisHash: genesis.hash })

@@ -161,6 +161,7 @@ export async function openReplica({ network, tipMinWei, history, delayMs, accoun
   return {
     backend,
     ledger,
+    historyFirst: executor.historyFirst,
     tip: (): ChainBlock => tip,
     connected: (): boolean => connected,
     caughtUp: (): boolean => target !== undefined && tip.header.height >= target,

@@ -3,12 +3,13 @@ import {
   createSenderRecovery,
   decodeTransaction,
   environmentOf,
+  type History,
   nextBaseFee,
   type SenderRecovery,
   type Transaction,
 } from '@zerog/evm'
 import type { Clock, Kv, Logger } from '@zerog/ports'
-import { assert, type Hex } from '@zerog/primitives'
+import type { Hex } from '@zerog/primitives'
 import type { PoolLimits } from '../core/mempool.ts'
 import type { ChainBlock } from './block-store.ts'
 import type { ChainBackend, Submitted } from './chain-backend.ts'
@@ -17,7 +18,7 @@ import { type DevelopmentKey, developmentSigner } from './development-signer.ts'
 import { finalityOf } from './finality.ts'
 import { guardedKv } from './guarded-kv.ts'
 import type { Crypto, Network } from './network.ts'
-import { openPool } from './pool.ts'
+import { hashOf, openPool } from './pool.ts'
 import { createProducer, type Sealing } from './producer.ts'
 import { type OnVerified, openVerifiedLedger } from './verified-ledger.ts'
 import { createVoting } from './voting.ts'
@@ -28,6 +29,8 @@ export type ValidatorOptions = {
   readonly secretKey: Uint8Array
   readonly sealing: Sealing
   readonly tipMinWei: bigint
+  /** How many blocks back states are kept. Default: all. */
+  readonly history?: History
   readonly poolLimits?: Partial<PoolLimits>
   /** Public development keys that this node signs with; empty outside of 31337. */
   readonly accounts: readonly DevelopmentKey[]
@@ -57,7 +60,13 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
   const kv = guardedKv(deps.kv, fatal)
   const { ledger, executor } = await openVerifiedLedger(network, {
     kv,
-    executor: createExecutor({ kv, chainId: network.chainId, baseFee: network.baseFee, contractSenders: options.dev }),
+    executor: createExecutor({
+      kv,
+      chainId: network.chainId,
+      baseFee: network.baseFee,
+      contractSenders: options.dev,
+      ...(options.history !== undefined && { history: options.history }),
+    }),
     crypto,
     logger,
     onVerified: deps.onVerified,
@@ -143,12 +152,6 @@ function decodeSubmitted(raw: Uint8Array, chainId: bigint, impersonation: Impers
   if (any === undefined) return decodeTransaction(raw, { chainId })
   const sender = impersonatedSender(decodeTransaction(raw, { chainId, sender: any }))
   return decodeTransaction(raw, { chainId, ...(sender !== undefined && impersonation.has(sender) && { sender }) })
-}
-
-function hashOf(submitted: Submitted | undefined): Hex {
-  assert(submitted !== undefined, 'each transaction has an outcome')
-  if ('hash' in submitted) return submitted.hash
-  throw submitted.error
 }
 
 function visible(block: ChainBlock | undefined, head: ChainBlock): ChainBlock | undefined {

@@ -1,6 +1,6 @@
 import { memoryKv, systemClock } from '@zerog/adapters'
 import { developmentAccounts } from '@zerog/contracts'
-import type { BaseFeePolicy } from '@zerog/evm'
+import type { BaseFeePolicy, History } from '@zerog/evm'
 import type { Clock, Kv, Logger } from '@zerog/ports'
 import { silentLogger } from '@zerog/runtime'
 import { nodeCrypto } from '../../src/adapters/crypto.ts'
@@ -25,6 +25,8 @@ export type ChainBackendOptions = {
   readonly chainOnly?: boolean
   /** Further settings of the network, e.g. `daMembers`: to open what a devnet wrote, they must be its own. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** How many blocks back states are kept. Default: all. */
+  readonly history?: History
   readonly clock?: Clock
   readonly logger?: Logger
   readonly fatal?: (error: unknown) => void
@@ -48,7 +50,15 @@ export async function createChainBackend(options: ChainBackendOptions = {}): Pro
     ...(options.epochLength !== undefined && { epochLength: options.epochLength }),
   }
   const validator = await openValidator(
-    { network, secretKey, sealing, tipMinWei: options.tipMinWei ?? 0n, accounts: developmentAccounts(), dev: chainOnly },
+    {
+      network,
+      secretKey,
+      sealing,
+      tipMinWei: options.tipMinWei ?? 0n,
+      ...(options.history !== undefined && { history: options.history }),
+      accounts: developmentAccounts(),
+      dev: chainOnly,
+    },
     {
       kv: options.kv ?? memoryKv(),
       crypto: nodeCrypto,
