@@ -17,6 +17,7 @@ import { serveNode } from '../../../../services/da/src/adapters/grpc/node/serve.
 import { writtenNodeService } from '../../../../services/da/src/adapters/grpc/put-rows-codec.ts'
 import { rpcSourceConnector } from '../../../../services/da/src/adapters/grpc/source-connector.ts'
 import { inlineRowWork } from '../../../../services/da/src/adapters/row-work/inline.ts'
+import type { Committees } from '../../../../services/da/src/app/committees.ts'
 import type { Coder } from '../../../../services/da/src/app/encoder/coder.ts'
 import { runLoop } from '../../../../services/da/src/app/loop.ts'
 import { createDaNode, type DaNode } from '../../../../services/da/src/app/node/da-node.ts'
@@ -43,7 +44,7 @@ export function daScenario(sabotage?: Sabotage): Scenario {
   return {
     name: 'da',
     description:
-      'Rows that a member signed for survive crashes and flipped bits, and blobs read back while a third of the stake is gone, lies, withholds or is slow.',
+      'Rows that a member signed for survive crashes, flipped bits and the next committee, and blobs read back while a third of the stake is gone, lies, withholds or is slow.',
     faults: {
       'node.crash_point': 0.01,
       'disk.slow': 0.05,
@@ -58,27 +59,34 @@ export function daScenario(sabotage?: Sabotage): Scenario {
   }
 }
 
-type Bundle = { readonly statement: Statement; readonly encoded: Encoded; readonly blobs: readonly Uint8Array[] }
+type Bundle = {
+  readonly statement: Statement
+  readonly committee: Committee
+  readonly encoded: Encoded
+  readonly blobs: readonly Uint8Array[]
+}
 type World = {
   readonly sim: Sim
-  readonly committee: Committee
   readonly roles: readonly Role[]
+  /** By the number of their node, which is their socket. */
   readonly members: readonly SimNode<DaNode>[]
   readonly retriever: SimNode<Retriever>
 }
 
 async function run(sim: Sim, sabotage: Sabotage | undefined): Promise<void> {
-  const committee = makeCommittee(sim)
-  const roles = chooseRoles(sim, committee)
+  const [first, second] = makeCommittees(sim)
+  const roles = chooseRoles(sim, [first, second])
   sim.record('scenario', 'da.roles', roles.join(' '))
-  const members = committee.members.map((_, member) =>
-    sim.node(`da-node-${member}`, (env) => openMember(env, { committee, member, role: roles[member] as Role, sabotage })),
+  let newest = first
+  const known: Committees = { ...staticCommittees([first, second]), current: async () => newest }
+  const members = roles.map((role, member) =>
+    sim.node(`da-node-${member}`, (env) => openMember(env, { committees: known, member, role, sabotage })),
   )
-  const retriever = sim.node('da-retriever', (env) => openRetriever(env, committee, sabotage))
-  const world: World = { sim, committee, roles, members, retriever }
+  const retriever = sim.node('da-retriever', (env) => openRetriever(env, known, sabotage))
+  const world: World = { sim, roles, members, retriever }
   for (const node of members) await node.ready()
   await retriever.ready()
-  const bundles = Array.from({ length: sim.prng.between(1, 3) }, (_, salt) => makeBundle(sim, committee, salt))
+  const bundles = Array.from({ length: sim.prng.between(1, 3) }, (_, salt) => makeBundle(sim, first, salt))
   sim.torment({ 'node.power_cut': 1500, 'node.kill': 1500, 'node.pause': 3000, 'network.partition': 4000 })
   await Promise.all(bundles.map((bundle) => dispersed(world, bundle)))
   for (const [member, role] of roles.entries()) if (role === 'gone') await members[member]?.stop()
@@ -88,6 +96,12 @@ async function run(sim: Sim, sabotage: Sabotage | undefined): Promise<void> {
     damageSomething(world)
     const bundle = sim.prng.pick(bundles)
     await read(world, bundle, sim.prng.below(bundle.blobs.length))
+    if (round !== 1) continue
+    // The committee changes: who left keeps what it signed, who came begins with the next bundle.
+    newest = second
+    const late = makeBundle(sim, second, bundles.length)
+    bundles.push(late)
+    await dispersed(world, late, (role) => role !== 'gone')
   }
   await sim.heal()
   for (const [member, role] of roles.entries()) if (role === 'gone') await members[member]?.stop()
@@ -95,22 +109,39 @@ async function run(sim: Sim, sabotage: Sabotage | undefined): Promise<void> {
   for (const bundle of bundles) for (const [index] of bundle.blobs.entries()) await readsBack(world, bundle, index)
 }
 
-function makeCommittee(sim: Sim): Committee {
-  const members = Array.from({ length: sim.prng.between(4, 6) }, (_, index): Member => {
-    const address = `0x${index.toString(16).padStart(40, '0')}` as const
-    return { address, stake: BigInt(sim.prng.between(1, 9)), key: toyKey(index), socket: String(index) }
-  })
-  return createCommittee({ epoch: 1n, id: 0, seed: sha256(Uint8Array.of(sim.prng.below(256))), members })
+/** Two epochs: in the second one somebody has left, somebody has come, and the stakes are others. */
+function makeCommittees(sim: Sim): readonly [Committee, Committee] {
+  const count = sim.prng.between(4, 6)
+  const leaver = sim.prng.below(count)
+  const members = (numbers: readonly number[]) =>
+    numbers.map((number): Member => {
+      const address = `0x${number.toString(16).padStart(40, '0')}` as const
+      return { address, stake: BigInt(sim.prng.between(1, 9)), key: toyKey(number), socket: String(number) }
+    })
+  const epoch = (number: bigint, numbers: readonly number[]) => {
+    const seed = sha256(Uint8Array.of(sim.prng.below(256)))
+    return createCommittee({ epoch: number, id: 0, seed, members: members(numbers) })
+  }
+  const numbers = Array.from({ length: count }, (_, number) => number)
+  return [epoch(1n, numbers), epoch(2n, [...numbers.filter((number) => number !== leaver), count])]
 }
 
-/** Bad members together have less than a third of the stake. */
-function chooseRoles(sim: Sim, { members, totalStake }: Committee): readonly Role[] {
-  const roles = members.map((): Role => 'honest')
-  let bad = 0n
-  for (const [index, { stake }] of members.entries()) {
-    if (3n * (bad + stake) >= totalStake || sim.prng.chance(0.3)) continue
-    bad += stake
-    roles[index] = sim.prng.pick(['gone', 'lying', 'withholding', 'slow'] as const)
+/** Bad members together have less than a third of the stake, in each committee. */
+function chooseRoles(sim: Sim, committees: readonly Committee[]): readonly Role[] {
+  const roles: Role[] = []
+  const bad = committees.map(() => 0n)
+  const nodes = Math.max(...committees.flatMap(({ members }) => members.map(({ socket }) => Number(socket)))) + 1
+  for (let node = 0; node < nodes; node++) {
+    const stakes = committees.map(({ members }) => members.find(({ socket }) => socket === String(node))?.stake ?? 0n)
+    const tooMany = committees.some(
+      ({ totalStake }, index) => 3n * ((bad[index] as bigint) + (stakes[index] as bigint)) >= totalStake,
+    )
+    if (tooMany || sim.prng.chance(0.3)) {
+      roles.push('honest')
+      continue
+    }
+    for (const [index, stake] of stakes.entries()) bad[index] = (bad[index] as bigint) + stake
+    roles.push(sim.prng.pick(['gone', 'lying', 'withholding', 'slow'] as const))
   }
   return roles
 }
@@ -118,7 +149,7 @@ function chooseRoles(sim: Sim, { members, totalStake }: Committee): readonly Rol
 async function openMember(
   env: NodeEnv,
   options: {
-    readonly committee: Committee
+    readonly committees: Committees
     readonly member: number
     readonly role: Role
     readonly sabotage: Sabotage | undefined
@@ -126,7 +157,7 @@ async function openMember(
 ): Promise<DaNode> {
   const disk = await env.blobs('rows')
   const early = { ...disk, put: async (key: Uint8Array, value: Uint8Array) => void disk.put(key, value).catch(() => {}) }
-  const committees = staticCommittees([options.committee])
+  const { committees } = options
   const node = await createDaNode(
     { chainId: CHAIN_ID, capacityBytes: 2 ** 30, retentionSecondsMax: 40 * 86_400 },
     {
@@ -146,7 +177,7 @@ async function openMember(
   return node
 }
 
-function startJobs(env: NodeEnv, node: DaNode, committees: ReturnType<typeof staticCommittees>): void {
+function startJobs(env: NodeEnv, node: DaNode, committees: Committees): void {
   const { clock, logger, meter, signal } = env
   const retriever = makeRetriever(env, committees, work)
   const jobs = [
@@ -175,12 +206,12 @@ function misbehaving(disk: BlobStore, { role, env }: { readonly role: Role; read
   }
 }
 
-function openRetriever(env: NodeEnv, committee: Committee, sabotage: Sabotage | undefined): Retriever {
+function openRetriever(env: NodeEnv, committees: Committees, sabotage: Sabotage | undefined): Retriever {
   const credulous = { check: async () => {}, restore: work.restore }
-  return makeRetriever(env, staticCommittees([committee]), sabotage === 'believes_members' ? credulous : work)
+  return makeRetriever(env, committees, sabotage === 'believes_members' ? credulous : work)
 }
 
-function makeRetriever(env: NodeEnv, committees: ReturnType<typeof staticCommittees>, rows: typeof work): Retriever {
+function makeRetriever(env: NodeEnv, committees: Committees, rows: typeof work): Retriever {
   const { clock, random, logger, meter, rpc } = env
   return createRetriever(
     { hedgeMsMin: 20, hedgeMsMax: 300 },
@@ -239,28 +270,33 @@ function makeBundle(sim: Sim, committee: Committee, salt: number): Bundle {
     committee: id,
     expiry: EXPIRY,
   }
-  return { statement, encoded, blobs }
+  return { statement, committee, encoded, blobs }
 }
 
-/** Until every member has signed: a bad one is bad only towards readers. */
-async function dispersed(world: World, bundle: Bundle): Promise<void> {
-  await Promise.all(world.members.map((_, member) => untilSigned(world, { bundle, member, mayPut: true })))
+/** Until every member that is there has signed: a bad one is bad only towards readers. */
+async function dispersed(world: World, bundle: Bundle, isThere: (role: Role) => boolean = () => true): Promise<void> {
+  const there = nodesOf(bundle).filter((node) => isThere(world.roles[node] as Role))
+  await Promise.all(there.map((member) => untilSigned(world, { bundle, member, mayPut: true })))
 }
 
 /** After all faults: what was signed is still there, or comes back from the others, without anybody sending it again. */
 async function signsAgain(world: World, bundle: Bundle): Promise<void> {
-  const honest = [...world.members.keys()].filter((member) => world.roles[member] === 'honest')
+  const honest = nodesOf(bundle).filter((member) => world.roles[member] === 'honest')
   await Promise.all(honest.map((member) => untilSigned(world, { bundle, member, mayPut: false })))
 }
 
+function nodesOf({ committee }: Bundle): readonly number[] {
+  return committee.members.map(({ socket }) => Number(socket))
+}
+
 async function untilSigned(
-  { sim, committee, members }: World,
+  { sim, members }: World,
   { bundle, member, mayPut }: { readonly bundle: Bundle; readonly member: number; readonly mayPut: boolean },
 ): Promise<void> {
   const node = members[member] as SimNode<DaNode>
   const { statement, encoded } = bundle
   const header = { bundle: statement, rlc: encoded.rlc, rowRoot: encoded.rowRoot }
-  const rows = rowsOf(committee, bundle, member)
+  const rows = rowsOf(bundle, member)
   for (let round = 0; round < 400; round++) {
     const put = async () => mayPut && (await node.call((app) => app.put(header, batches(rows), never), 'put'))
     const outcome = await put()
@@ -273,7 +309,8 @@ async function untilSigned(
   assert(false, mayPut ? `member ${member} takes its rows` : `member ${member} signed, and has its rows again`)
 }
 
-function rowsOf(committee: Committee, { statement, encoded }: Bundle, member: number): RowProof[] {
+function rowsOf({ statement, committee, encoded }: Bundle, node: number): RowProof[] {
+  const member = committee.members.findIndex(({ socket }) => socket === String(node))
   return Array.from(assignRows(committee, statement).rows(member), (index) => encoded.proof(index))
 }
 
