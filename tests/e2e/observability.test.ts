@@ -85,6 +85,10 @@ test('one trace id runs from a chat request through every service that it needs,
       'zerog-chain-rpc',
     ]),
   )
+  // The blob of the settlement is dispersed in the same trace, as far as the members.
+  const stored = () => spans.some((span) => span.traceId === traceId && span.service === 'zerog-da-node')
+  await until('a member of data availability', stored, 30_000)
+  expect(spans.find((span) => span.traceId === traceId && span.name === 'make bundle')?.links[0]?.traceId).toBe(traceId)
   // Batches are linked to each request that they are for.
   const settlement = spans.find((span) => span.traceId === traceId && span.name.startsWith('settlement'))
   expect(settlement?.links.map((link) => link.traceId)).toContain(traceId)

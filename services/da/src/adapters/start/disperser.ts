@@ -80,6 +80,7 @@ export async function startDisperser(context: Context, parts: DisperserParts): P
     random,
     logger,
     meter,
+    traces: context.traces,
     hasher: incrementalSha256,
   })
   await disperser.prepare()

@@ -1,7 +1,8 @@
-import type { BlobStore, Leases, Meter } from '@zerog/ports'
+import type { BlobStore, Leases, Meter, Traces } from '@zerog/ports'
 import { FORGET_BATCH_MAX } from '../../core/disperser/limits.ts'
 import { type AcceptRules, createAcceptor, type Hasher, type Upload } from './accept.ts'
 import { blobBytes, storeName } from './blob-bytes.ts'
+import { createBlobTraces } from './blob-traces.ts'
 import { bundleBuilder } from './bundles.ts'
 import { createDriver, type DriverDeps, type DriverRules } from './driver.ts'
 import { createEpochKeeper, type EpochRegistry } from './epoch-keeper.ts'
@@ -27,12 +28,13 @@ export type DisperserOptions = AcceptRules &
     readonly epochCheckMs: number
   }
 
-export type DisperserDeps = Omit<DriverDeps, 'bytes' | 'builder' | 'metrics' | 'onSubmittable'> &
+export type DisperserDeps = Omit<DriverDeps, 'bytes' | 'builder' | 'metrics' | 'blobTraces' | 'onSubmittable'> &
   Omit<SubmitterDeps, 'metrics' | 'epochs'> & {
     readonly registry: EpochRegistry
     readonly store: BlobStore
     readonly leases: Leases
     readonly meter: Meter
+    readonly traces: Traces
     readonly hasher: Hasher
   }
 
@@ -58,7 +60,8 @@ export function createDisperser(options: DisperserOptions, deps: DisperserDeps):
   const metrics = disperserMetrics(deps.meter, () => counts)
   const epochs = createEpochKeeper(options, deps)
   const submitter = createSubmitter(options, { ...deps, metrics, epochs })
-  const driver = createDriver(options, { ...deps, bytes, builder, metrics, onSubmittable: submitter.poke })
+  const blobTraces = createBlobTraces(deps.traces)
+  const driver = createDriver(options, { ...deps, bytes, builder, metrics, blobTraces, onSubmittable: submitter.poke })
   const views = createViews(options, deps)
   const acceptor = createAcceptor(options, { ...deps, bytes, onAccepted: driver.accepted })
   let driving = false

@@ -6,6 +6,7 @@ import { nextWakeMs, step } from '../../core/disperser/step.ts'
 import type { Committees } from '../committees.ts'
 import type { MemberConnector } from '../members.ts'
 import type { BlobBytes } from './blob-bytes.ts'
+import type { BlobTraces } from './blob-traces.ts'
 import type { BundleBuilder, LiveBundle } from './bundles.ts'
 import type { Changes } from './changes.ts'
 import { createCoding } from './coding.ts'
@@ -27,6 +28,7 @@ export type DriverDeps = {
   readonly random: Random
   readonly logger: Logger
   readonly metrics: DisperserMetrics
+  readonly blobTraces: BlobTraces
   /** A certificate waits for its transaction. */
   readonly onSubmittable: () => void
 }
@@ -93,7 +95,7 @@ export function createDriver(rules: DriverRules, deps: DriverDeps): Driver {
     const coding = createCoding(rules, context, deps)
     const signing = createSigning(rules, context, deps)
     const perform = (effect: DisperserEffect): void => {
-      void performEffect(effect, { coding, signing }).catch((error: unknown) => {
+      void performEffect(effect, { coding, signing, blobTraces: deps.blobTraces }).catch((error: unknown) => {
         if (!signal.aborted) failed.abort(error)
       })
     }
@@ -133,8 +135,10 @@ export function createDriver(rules: DriverRules, deps: DriverDeps): Driver {
   }
 
   return {
-    accepted: ({ id, partLengths, retentionSeconds }) =>
-      accept?.(partLengths.map((lengthBytes, part) => ({ blobId: id, part, lengthBytes, retentionSeconds }))),
+    accepted({ id, partLengths, retentionSeconds }) {
+      deps.blobTraces.remember(id)
+      accept?.(partLengths.map((lengthBytes, part) => ({ blobId: id, part, lengthBytes, retentionSeconds })))
+    },
     run,
     drain: async () => drainRun?.(),
   }
@@ -142,11 +146,22 @@ export function createDriver(rules: DriverRules, deps: DriverDeps): Driver {
 
 async function performEffect(
   effect: DisperserEffect,
-  { coding, signing }: { readonly coding: ReturnType<typeof createCoding>; readonly signing: ReturnType<typeof createSigning> },
+  {
+    coding,
+    signing,
+    blobTraces,
+  }: {
+    readonly coding: ReturnType<typeof createCoding>
+    readonly signing: ReturnType<typeof createSigning>
+    readonly blobTraces: BlobTraces
+  },
 ): Promise<void> {
   switch (effect.kind) {
     case 'create':
-      return coding.create(effect.batch)
+      return blobTraces.bundle(
+        effect.batch.parts.map(({ blobId }) => blobId),
+        () => coding.create(effect.batch),
+      )
     case 'code':
       return coding.code(effect)
     case 'fail':
