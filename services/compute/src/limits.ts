@@ -35,8 +35,9 @@ export const LIMITS = {
     pruneMs: 600_000,
     pruneBatchMax: 1000,
     evidence: {
-      /** Evidence that could not be collected is tried again after this time, and given up when its batch is so old, ms. */
-      retryMs: 5000,
+      /** Evidence that could not be collected is tried again after this time, each time twice as long, and given up when its batch is so old, ms. */
+      retryMs: 500,
+      retryMaxMs: 60_000,
       giveUpMs: 86_400_000,
       /** Batches between two looks for what is missing. */
       batchesPerRound: 16,

@@ -37,6 +37,7 @@ function deskOf(
       settleAfterMs: 5000,
       retentionMs: 10_000_000,
       retryMs: 1000,
+      retryMaxMs: 1500,
       giveUpMs: 60_000_000,
       batchesPerRound: 4,
       materialsMax: 1,
@@ -127,6 +128,19 @@ describe('a settled batch', () => {
     expect(steps).toBeGreaterThan(20)
   })
 
+  test('is made although the one before it cannot be', async () => {
+    const settled = await settledWorld({ seed: 'poison', receipts: 2 })
+    const repository = settled.repository()
+    const both = { ...repository, missing: async () => [1n, settled.batch.batchId] }
+    const books = {
+      batch: async (batchId: bigint) => (batchId === 1n ? { ...settled.batch, batchId, publication: '{' } : settled.batch),
+      batchBlob: async () => settled.world.blob,
+    }
+    await deskOf(settled, { repository: both, books }).round(signal)
+    expect(await repository.kept(1n)).toBeUndefined()
+    expect(await repository.kept(settled.batch.batchId)).toMatchObject({ height: SETTLED_AT })
+  })
+
   test('made by two brokers at once is kept once', async () => {
     const settled = await settledWorld({ seed: 'twice', receipts: 2 })
     const repository = settled.repository()
@@ -185,9 +199,13 @@ describe('evidence that does not hold', () => {
     const desk = deskOf(settled, { repository, archive })
     for (let round = 0; round < 3; round++) await desk.round(signal)
     expect(calls).toBe(1)
-    nowMs += 1000
-    await desk.round(signal)
-    expect(calls).toBe(2)
+    const tried = async (afterMs: number) => {
+      nowMs += afterMs
+      await desk.round(signal)
+      return calls
+    }
+    expect([await tried(999), await tried(1)]).toEqual([1, 2])
+    expect([await tried(1499), await tried(1), await tried(1500)]).toEqual([2, 3, 4])
     expect(await refusalOf(desk.file(receiptOf(settled, 0)))).toMatchObject({ state: 'in_work', retry: true })
     expect(await repository.kept(settled.batch.batchId)).toBeUndefined()
     const before = nowMs

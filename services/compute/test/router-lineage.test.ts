@@ -60,7 +60,10 @@ test('a provider cannot claim an answer of another one', async () => {
 })
 
 test('providers that do not answer, or not in this form, are named or show nothing', async () => {
-  expect((await read({ [FIRST]: { status: 500, json: {} }, [SECOND]: undefined })).unreachable.toSorted()).toEqual([FIRST, SECOND])
+  expect((await read({ [FIRST]: { status: 500, json: {} }, [SECOND]: undefined })).unreachable.toSorted()).toEqual([
+    FIRST,
+    SECOND,
+  ])
   const odd = { status: 200, json: { answers: 'none', batches: [1, null, 'x'] } }
   expect(await read({ [FIRST]: odd, [SECOND]: { status: 200, json: null } })).toEqual({
     answers: [],

@@ -82,10 +82,13 @@ async function evidenceOf(
   const bytes = attachAnswer(hashes, { request: answer.requestBytes, response: answer.responseBytes })
   await writeFile(evidenceFile, bytes)
   const { links } = verifyEvidence(bytes, { validatorSetHash }, { multisignature: blstMultisignature })
-  const unproven = links.filter(({ state }) => state !== 'proven').map(({ name, detail }) => `${name}: ${detail}`)
+  // An upstream names no model, and a model that costs nothing has no settlement.
+  const holds = (state: string) => state === 'proven' || state === 'not-required'
+  const unproven = links.filter(({ state }) => !holds(state)).map(({ name, detail }) => `${name}: ${detail}`)
   mustBe(unproven.length === 0, `evidence of the answer: ${unproven.join('; ')}`)
+  const proven = links.filter(({ state }) => state === 'proven')
   return {
-    detail: `${links.length} links proven, ${bytes.length} bytes: zerog verify ${evidenceFile} --trust ${validatorSetHash}`,
+    detail: `${proven.length} of ${links.length} links proven, ${bytes.length} bytes: zerog verify ${evidenceFile} --trust ${validatorSetHash}`,
   }
 }
 

@@ -30,8 +30,9 @@ export type EvidenceOptions = {
   readonly publishes: boolean
   readonly settleAfterMs: number
   readonly retentionMs: number
-  /** A batch whose evidence could not be collected is tried again after this time; after `giveUpMs` it is refused for good. */
+  /** A batch whose evidence could not be collected is tried again after this time, then twice that and so on; refused after `giveUpMs`. */
   readonly retryMs: number
+  readonly retryMaxMs: number
   readonly giveUpMs: number
   readonly batchesPerRound: number
   /** Batches whose material, and answers whose file, are kept at hand. */
@@ -68,7 +69,7 @@ export function createEvidenceDesk(options: EvidenceOptions, deps: EvidenceDeps)
   const domain = receiptDomain({ chainId: options.chainId, receiptAnchor: options.at.receiptAnchor })
   const { inferenceServing, receiptAnchor, modelRegistry, daSigners } = options.at
   const contracts = { inferenceServing, receiptAnchor, modelRegistry, daSigners }
-  const notBefore = new Map<bigint, number>()
+  const failures = new Map<bigint, { readonly count: number; readonly againAtMs: number }>()
   const materials = lastUsed<bigint, { readonly material: BatchMaterial; readonly blob: Uint8Array }>(options.materialsMax)
   const files = lastUsed<string, Uint8Array>(options.filesMax)
 
@@ -129,16 +130,21 @@ export function createEvidenceDesk(options: EvidenceOptions, deps: EvidenceDeps)
     if (batch === undefined) return
     try {
       await collect(batch, await settledHeight(batch, options.at, deps.chain), signal)
-      notBefore.delete(batchId)
+      failures.delete(batchId)
       metrics.collectSeconds.observe((clock.monotonicMs() - startedMs) / 1000)
     } catch (error) {
-      if (signal.aborted || !(error instanceof ZerogError)) throw error
+      if (signal.aborted) throw error
       metrics.batches.add(1, { outcome: 'failed' })
-      logger.warn('evidence_not_collected', { batchId: String(batchId), error })
-      notBefore.set(batchId, clock.nowMs() + options.retryMs)
+      // What is not ours to expect is a bug, but one batch must not keep the others from their evidence.
+      const expected = error instanceof ZerogError && error.status !== 'INTERNAL'
+      logger[expected ? 'warn' : 'error']('evidence_not_collected', { batchId: String(batchId), error })
+      const count = (failures.get(batchId)?.count ?? 0) + 1
+      const pauseMs = Math.min(options.retryMs * 2 ** Math.min(count - 1, 20), options.retryMaxMs)
+      failures.set(batchId, { count, againAtMs: clock.nowMs() + pauseMs })
       if (clock.nowMs() - batch.createdAtMs < options.giveUpMs) return
-      await repository.keep(batchId, { height: 0n, refused: `it could not be collected: ${error.message}` }, clock.nowMs())
-      notBefore.delete(batchId)
+      const why = error instanceof Error ? error.message : String(error)
+      await repository.keep(batchId, { height: 0n, refused: `it could not be collected: ${why}` }, clock.nowMs())
+      failures.delete(batchId)
     }
   }
 
@@ -176,8 +182,8 @@ export function createEvidenceDesk(options: EvidenceOptions, deps: EvidenceDeps)
   return {
     async round(signal) {
       const nowMs = clock.nowMs()
-      const missing = await repository.missing(nowMs - options.retentionMs, options.batchesPerRound + notBefore.size)
-      const due = missing.filter((batchId) => (notBefore.get(batchId) ?? 0) <= nowMs).slice(0, options.batchesPerRound)
+      const missing = await repository.missing(nowMs - options.retentionMs, options.batchesPerRound + failures.size)
+      const due = missing.filter((batchId) => (failures.get(batchId)?.againAtMs ?? 0) <= nowMs).slice(0, options.batchesPerRound)
       for (const batchId of due) {
         signal.throwIfAborted()
         await attempt(batchId, signal)
