@@ -85,10 +85,12 @@ export async function reproduceBlock(
     readonly parent: Header
     readonly encoded: Uint8Array
     readonly chainId: bigint
+    /** 20 bytes for each transaction: from our own store, or recovered before. */
+    readonly senders?: Uint8Array | undefined
     readonly check: (header: Header) => void
   },
 ): Promise<Produced> {
-  const { header, transactions } = readBlock(options.encoded, options.chainId)
+  const { header, transactions } = readBlock(options.encoded, options)
   options.check(header)
   equal('transactionsRoot', header.transactionsRoot, transactionsRoot(transactions))
   const { block, additions, refusals } = await produceBlock(engine, {
@@ -129,9 +131,9 @@ export function toReceipt(transaction: Transaction, applied: Applied, cumulative
 
 const EMPTY_BLOOM = toHex(new Uint8Array(256))
 
-function readBlock(encoded: Uint8Array, chainId: bigint) {
+function readBlock(encoded: Uint8Array, { chainId, senders }: { chainId: bigint; senders?: Uint8Array | undefined }) {
   try {
-    return decodeBlock(encoded, { chainId })
+    return decodeBlock(encoded, { chainId, ...(senders !== undefined && { senders }) })
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause)
     throw new ZerogError('VERIFICATION_FAILED', { message: `the block does not decode: ${problem}`, cause })

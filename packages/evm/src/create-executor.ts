@@ -2,7 +2,8 @@ import type { Kv } from '@zerog/ports'
 import { assert, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { type Produced, produceBlock, produceGenesis, reproduceBlock } from './blocks.ts'
 import { createCalls, type WithEngine } from './calls.ts'
-import { headerHash } from './codec/block.ts'
+import { blockTransactionBytes, headerHash } from './codec/block.ts'
+import type { SenderRecovery } from './codec/recovery.ts'
 import { createEngine } from './engine/create-engine.ts'
 import type { Engine, EngineName } from './engine/engine.ts'
 import { applyStateOverrides } from './engine/requests.ts'
@@ -31,6 +32,8 @@ export type ExecutorOptions = {
   readonly precompiles?: Readonly<Record<Hex, Precompile>>
   /** How many blocks back states are kept. Default: all. */
   readonly history?: History
+  /** Recovers the senders of replayed blocks. Default: one by one, on this thread. */
+  readonly recovery?: SenderRecovery
 }
 
 export type ChainExecutor = Executor & {
@@ -48,6 +51,7 @@ export function createExecutor(options: ExecutorOptions): ChainExecutor {
   const {
     engine = 'zerog',
     history = 'archive',
+    recovery,
     kv,
     chainId,
     baseFee = DEVNET_BASE_FEE,
@@ -115,10 +119,11 @@ export function createExecutor(options: ExecutorOptions): ChainExecutor {
       const { block, refusals } = await exclusively((engine) => produceBlock(engine, { ...request, chainId, contractSenders }))
       return { block, refusals }
     },
-    replay: async ({ parent, encoded }) => {
+    replay: async ({ parent, encoded, ...known }) => {
+      const senders = known.senders ?? (await recovery?.senders(transactionBytes(encoded)))
       const check = (header: Parameters<typeof validateHeader>[0]): void =>
         validateHeader(header, { ...parent, hash: headerHash(parent) }, baseFee)
-      return (await exclusively((engine) => reproduceBlock(engine, { parent, encoded, chainId, check }))).block
+      return (await exclusively((engine) => reproduceBlock(engine, { parent, encoded, chainId, senders, check }))).block
     },
     commit: (block) => {
       const additions = uncommitted.get(block.hash)
@@ -139,5 +144,14 @@ export function createExecutor(options: ExecutorOptions): ChainExecutor {
     ...createCalls({ withEngine, chainId, callGasMax, contractSenders }),
     historyFirst: states.first,
     ...createReads(store, present),
+  }
+}
+
+/** Of a block that does not decode there are none; who executes it says why. */
+function transactionBytes(encoded: Uint8Array): Uint8Array[] {
+  try {
+    return blockTransactionBytes(encoded)
+  } catch {
+    return []
   }
 }

@@ -217,7 +217,12 @@ export interface Executor {
     readonly signal?: AbortSignal
   }): Promise<{ readonly block: ExecutedBlock; readonly refusals: readonly Refusal[] }>
   /** Executes an encoded block of somebody else and compares every root; throws VERIFICATION_FAILED naming the field. */
-  replay(options: { readonly parent: Header; readonly encoded: Uint8Array }): Promise<ExecutedBlock>
+  replay(options: {
+    readonly parent: Header
+    readonly encoded: Uint8Array
+    /** 20 bytes for each transaction, of a block that this node executed before; else they are recovered. */
+    readonly senders?: Uint8Array
+  }): Promise<ExecutedBlock>
   /** Makes the state after the last built or replayed block visible in the Kv; the caller flushes together with its own records. */
   commit(block: ExecutedBlock): void
   call(stateRoot: Hex, environment: BlockEnvironment, request: CallRequest, options?: CallOptions): Promise<CallOutcome>

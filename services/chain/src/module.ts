@@ -97,6 +97,7 @@ export const chainRpcModule = defineModule({
   start: async (context) => {
     const { config, clock, logger, fatal, signal } = context
     const metrics = createChainMetrics(context.meter)
+    const recovery = createSenderRecovery()
     const replica = await openReplica(
       {
         network: describeNetwork(context),
@@ -113,6 +114,7 @@ export const chainRpcModule = defineModule({
         fatal,
         signal,
         upstream: validatorUpstream(context.rpc),
+        recovery,
         ...verificationOf(config, metrics),
       },
     )
@@ -137,6 +139,7 @@ export const chainRpcModule = defineModule({
       stop: async () => {
         faces.close()
         await replica.done
+        await recovery.close()
       },
     }
   },

@@ -71,6 +71,12 @@ export function decodeBlock(
   return { header: decodeHeader(head), hash: keccakHex(rlpEncode(head)), transactions }
 }
 
+/** The signed bytes of every transaction of an encoded block, for the recovery of their senders. Throws INVALID_ARGUMENT. */
+export function blockTransactionBytes(encoded: Uint8Array): Uint8Array[] {
+  const [, body] = toList(rlpDecode(encoded), 'block', 4)
+  return toList(body, 'transactions').map((item) => (item instanceof Uint8Array ? item : rlpEncode(item)))
+}
+
 export function transactionsRoot(transactions: readonly Transaction[]): Hex {
   return listRoot(transactions.map(({ raw }) => raw))
 }

@@ -59,6 +59,14 @@ describe('recovery of many senders', () => {
     expect(wanted.filter((item) => (item as { from?: string }).from === account.address.toLowerCase())).toHaveLength(111)
   })
 
+  it('gives the senders of a block, or none at all', async () => {
+    const [raw] = await signedOfEveryKind()
+    const raws = Array.from({ length: 70 }, () => raw as Uint8Array)
+    const senders = await threaded.senders(raws)
+    expect(Buffer.from(senders as Uint8Array).toString('hex')).toBe(account.address.slice(2).toLowerCase().repeat(70))
+    expect(await threaded.senders([...raws, Uint8Array.of(2, 0xc0)])).toBeUndefined()
+  })
+
   it('says the same as one alone about any damage', async () => {
     const kinds = await signedOfEveryKind()
     const damaged = fc.record({ kind: fc.nat(kinds.length - 1), at: fc.nat(), byte: fc.nat(255), cut: fc.option(fc.nat(400)) })

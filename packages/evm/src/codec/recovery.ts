@@ -14,6 +14,8 @@ export type SenderRecovery = {
     raws: readonly Uint8Array[],
     options: { readonly chainId?: bigint },
   ): Promise<readonly (Transaction | { readonly error: unknown })[]>
+  /** The senders of a block's transactions, 20 bytes each; undefined where one has none. Whether the rest is sound says the decoder. */
+  senders(raws: readonly Uint8Array[]): Promise<Uint8Array | undefined>
   /** Batches that are with the threads. */
   readonly busy: number
   /** Resolves when none is, at once if so. */
@@ -44,39 +46,57 @@ export function createSenderRecovery(options: SenderRecoveryOptions = {}): Sende
     if (busy === 0) for (const wake of waiting.splice(0)) wake()
   }
 
+  const recovered = async (raws: readonly Uint8Array[]): Promise<Recovered> => {
+    const input = new Uint8Array(raws.length * SIGNING_BYTES)
+    const known = raws.map((raw, index) => writeSigning(raw, input.subarray(index * SIGNING_BYTES, (index + 1) * SIGNING_BYTES)))
+    if (pool === undefined || raws.length < RECOVERY_BATCH_MIN) return { known, senders: recoverPacked(input, raws.length) }
+    busy += 1
+    // A thread that died or a full queue only costs time.
+    const senders = await onThreads(pool, threads, input).catch(() => recoverPacked(input, raws.length))
+    // After the caller went on with what it gets.
+    setImmediate(done)
+    return { known, senders }
+  }
+
   return {
     get busy() {
       return busy
     },
     idle: () => (busy === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve))),
     async decodeAll(raws, { chainId }) {
-      const input = new Uint8Array(raws.length * SIGNING_BYTES)
-      const known = raws.map((raw, index) =>
-        writeSigning(raw, input.subarray(index * SIGNING_BYTES, (index + 1) * SIGNING_BYTES)),
-      )
-      let senders: Uint8Array
-      if (pool === undefined || raws.length < RECOVERY_BATCH_MIN) senders = recoverPacked(input, raws.length)
-      else {
-        busy += 1
-        // A thread that died or a full queue only costs time.
-        senders = await onThreads(pool, threads, input).catch(() => recoverPacked(input, raws.length))
-        // After the caller went on with what it gets.
-        setImmediate(done)
-      }
+      const found = await recovered(raws)
       return raws.map((raw, index) => {
-        const at = index * RECOVERED_BYTES
-        const found = known[index] === true && senders[at + 20] === 1
+        const sender = senderAt(found, index)
         try {
           // Without a sender the decoder says what is wrong, in geth's words.
-          const sender = found ? { sender: toHex(senders.subarray(at, at + 20)) } : {}
-          return decodeTransaction(raw, { ...(chainId !== undefined && { chainId }), ...sender })
+          return decodeTransaction(raw, {
+            ...(chainId !== undefined && { chainId }),
+            ...(sender !== undefined && { sender: toHex(sender) }),
+          })
         } catch (error) {
           return { error }
         }
       })
     },
+    async senders(raws) {
+      const found = await recovered(raws)
+      const out = new Uint8Array(20 * raws.length)
+      for (let index = 0; index < raws.length; index++) {
+        const sender = senderAt(found, index)
+        if (sender === undefined) return undefined
+        out.set(sender, 20 * index)
+      }
+      return out
+    },
     close: async () => pool?.close(),
   }
+}
+
+type Recovered = { readonly known: readonly boolean[]; readonly senders: Uint8Array }
+
+function senderAt({ known, senders }: Recovered, index: number): Uint8Array | undefined {
+  const at = index * RECOVERED_BYTES
+  return known[index] === true && senders[at + 20] === 1 ? senders.subarray(at, at + 20) : undefined
 }
 
 /** In parts of equal size, one for each thread. */

@@ -1,7 +1,7 @@
 import { createExecutor, type History, keepsWindow } from '@zerog/evm'
 import type { Kv } from '@zerog/ports'
-import { ZerogError } from '@zerog/primitives'
-import { createBlockStore, TABLES } from './block-store.ts'
+import { concatBytes, fromHex, ZerogError } from '@zerog/primitives'
+import { type ChainBlock, createBlockStore, TABLES } from './block-store.ts'
 import { type Crypto, genesisEnvironment, type Network } from './network.ts'
 
 export type RebuildProgress = { readonly height: bigint; readonly headHeight: bigint }
@@ -48,7 +48,7 @@ export async function rebuildState(
         metadata: { store: 'chain', table: TABLES.block, key: String(height) },
       })
     }
-    const block = await executor.replay({ parent, encoded: stored.encoded })
+    const block = await executor.replay({ parent, encoded: stored.encoded, senders: sendersOf(stored) })
     executor.commit(block)
     if (height % FLUSH_EVERY === 0n) await kv.flush()
     parent = block.header
@@ -56,6 +56,11 @@ export async function rebuildState(
   }
   await kv.flush()
   return { blocks: headHeight + 1n }
+}
+
+/** They were recovered when the block came; wrong ones would give another state than the header's. */
+function sendersOf({ transactions }: ChainBlock): Uint8Array {
+  return concatBytes(...transactions.map(({ from }) => fromHex(from, 20)))
 }
 
 /** Blocks between two syncs: what is lost by a crash is made again. */

@@ -1,4 +1,4 @@
-import { createExecutor, environmentOf, type History, nextBaseFee } from '@zerog/evm'
+import { createExecutor, environmentOf, type History, nextBaseFee, type SenderRecovery } from '@zerog/evm'
 import type { Cancel, Clock, Kv, Logger } from '@zerog/ports'
 import { type Hex, isHex, toHex, ZerogError } from '@zerog/primitives'
 import { nextTimestampMs, secondsOf } from '../core/timing.ts'
@@ -48,6 +48,8 @@ export type ReplicaDeps = {
   readonly clock: Clock
   readonly logger: Logger
   readonly upstream: Upstream
+  /** Recovers the senders of received blocks. Default: one by one, on this thread. */
+  readonly recovery?: SenderRecovery
   readonly signal: AbortSignal
   /** With it every block is executed a second time by @ethereumjs/vm. */
   readonly onVerified?: OnVerified
@@ -68,6 +70,7 @@ export async function openReplica({ network, tipMinWei, history, delayMs, accoun
       chainId: network.chainId,
       baseFee: network.baseFee,
       ...(history !== undefined && { history }),
+      ...(deps.recovery !== undefined && { recovery: deps.recovery }),
     }),
     crypto,
     logger,
