@@ -357,6 +357,11 @@ withHelm('charts, rendered by helm', () => {
     ])('%s', (_what, args, message) => {
       expect(refusal('production', ...args)).toMatch(message)
     })
+    test('a release whose name would be cut', () => {
+      const dev = join(charts.folder, 'zerog/values-dev.yaml')
+      const release = 'an-installation-with-a-rather-long-name'
+      expect(() => charts.templateAs(release, 'zerog', '-f', dev)).toThrow(`the release name ${release} is too long`)
+    })
     test('a provider without its key', () => {
       const set = ['--set', 'compute.targets.compute-broker.secretFiles.providerKey.name=']
       expect(refusal('production', ...set)).toMatch(/compute-broker: the name of the secret with providerKey is needed/)

@@ -22,15 +22,17 @@ export function openCharts(helm: string) {
   cpSync(join(ROOT, 'helm'), folder, { recursive: true })
   const run = (...args: readonly string[]): string =>
     execFileSync(helm, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, HOME: folder } })
+  const templateAs = (release: string, chart: string, ...args: readonly string[]): Manifest[] =>
+    parseAllDocuments(run('template', release, join(folder, chart), '--namespace', 'zerog', ...VERSION, ...args))
+      .map((document) => document.toJS() as Manifest | null)
+      .filter((manifest) => manifest !== null)
   for (const chart of [...LAYERS, 'zerog']) run('dependency', 'build', join(folder, chart))
   return {
     folder,
     lint: (chart: string, ...args: readonly string[]) => run('lint', '--strict', join(folder, chart), ...VERSION, ...args),
     /** Rendered objects; throws with helm's message where it refuses. */
-    template: (chart: string, ...args: readonly string[]): Manifest[] =>
-      parseAllDocuments(run('template', 'zg', join(folder, chart), '--namespace', 'zerog', ...VERSION, ...args))
-        .map((document) => document.toJS() as Manifest | null)
-        .filter((manifest) => manifest !== null),
+    template: (chart: string, ...args: readonly string[]): Manifest[] => templateAs('zg', chart, ...args),
+    templateAs,
     close: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

@@ -71,6 +71,15 @@ test('every query of every dashboard and alert names metrics and labels that the
   expect(everything.flatMap(problemsIn)).toEqual([])
 })
 
+test('the queue metrics by which docs and charts let autoscalers scale exist', () => {
+  const text = ['docs/kubernetes.md', 'tests/charts/golden/production.yaml']
+    .map((file) => readFileSync(join(ROOT, file), 'utf8'))
+    .join()
+  const named = [...text.matchAll(/\bzerog_[a-z0-9_]+/g)].map(([metric]) => metric)
+  expect(named.length).toBeGreaterThan(0)
+  expect(named.filter((metric) => !known.has(metric))).toEqual([])
+})
+
 test.each([
   ['a metric that nothing exports', 'sum(rate(zerog_chain_blocks_total[5m]))', 'nothing exports zerog_chain_blocks_total'],
   ['a histogram without its suffix', 'max(zerog_da_certificate_seconds)', 'nothing exports zerog_da_certificate_seconds'],

@@ -1,6 +1,9 @@
 {{/* Name of the objects of a target: <release>-<target>. Call with (dict "root" $ "target" name). */}}
 {{- define "zerog.fullname" -}}
-{{- printf "%s-%s" .root.Release.Name .target | trunc 52 | trimSuffix "-" -}}
+{{- $name := printf "%s-%s" .root.Release.Name .target -}}
+{{- /* Cut names of two targets could be the same. 63, less "-headless" and a pod's ordinal. */ -}}
+{{- if gt (len $name) 50 }}{{ fail (printf "the release name %s is too long: %s has more than 50 characters" .root.Release.Name $name) }}{{ end -}}
+{{- $name -}}
 {{- end }}
 
 {{- define "zerog.selectorLabels" -}}

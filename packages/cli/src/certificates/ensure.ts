@@ -68,7 +68,9 @@ async function ensureAuthority(of: Within, secrets: SecretStore): Promise<Ensure
 }
 
 async function ensureTarget(target: string, of: Within, secrets: SecretStore): Promise<Ensured['targets'][number]> {
-  const secret = `${of.release}-${target}-tls`
+  // As the charts name it (helm/common/templates/_names.tpl, zerog.fullname).
+  const workload = `${of.release}-${target}`
+  const secret = `${workload}-tls`
   for (let attempt = 1; ; attempt++) {
     const present = await secrets.read(secret)
     if (present !== undefined && !present.isOurs) {
@@ -78,7 +80,7 @@ async function ensureTarget(target: string, of: Within, secrets: SecretStore): P
       })
     }
     const { certPath, keyPath } = await laidOut(present, target, of)
-    const dnsNames = [`${of.release}-${target}-headless`, `*.${of.release}-${target}-headless`]
+    const dnsNames = [`${workload}-headless`, `*.${workload}-headless`]
     const ca = await readFile(join(of.dir, 'ca.crt'))
     // A certificate of another authority counts as none: issueIdentity compares.
     const force = present !== undefined && !ca.equals(present.data['ca.crt'] ?? Buffer.alloc(0))
