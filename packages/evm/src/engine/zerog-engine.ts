@@ -49,7 +49,6 @@ export function createZerogEngine({ fork, chainId, store, precompiles: custom, b
     }
     const { substate } = machine
     substate.reset(message.reportsAccesses)
-    for (const address of precompiles.keys()) substate.preload(address)
     substate.preload(origin)
     substate.preload(beneficiary)
     if (message.to !== null) substate.preload(stateKey(message.to))

@@ -24,7 +24,6 @@ import type { Machine } from './machine.ts'
 import { EMPTY } from './memory.ts'
 import * as word from './word.ts'
 
-export const CREATE = 0xf0
 export const CREATE2 = 0xf5
 
 /** What a creation begins with. `salt` is of CREATE2. */

@@ -52,7 +52,7 @@ export class Machine {
   readonly rules: Rules
   readonly precompiles: Precompiles
   readonly codes: CodeCache
-  readonly substate = new Substate()
+  readonly substate: Substate
   environment: RunEnvironment = NO_ENVIRONMENT
   hooks: Hooks | undefined
   /** Why the last frame failed. */
@@ -71,6 +71,7 @@ export class Machine {
     this.rules = rules
     this.precompiles = precompiles
     this.codes = codes
+    this.substate = new Substate(precompiles)
   }
 
   /** Begins a message call from outside. Its code address is warm, and what that delegates to. */

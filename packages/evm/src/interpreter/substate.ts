@@ -1,5 +1,6 @@
 import type { AccessListItem, Log } from '../executor.ts'
 import { hexOfKey } from './keys.ts'
+import type { Precompiles } from './precompiles/precompile.ts'
 
 type Undo =
   | { readonly kind: 'address'; readonly address: string }
@@ -26,10 +27,17 @@ export class Substate {
   readonly destroyed = new Set<string>()
   /** Empty accounts that EIP-161 deletes at the end. */
   readonly touched = new Set<string>()
+  /** Warm addresses with their warm slots. */
   #warm = new Map<string, Set<string>>()
+  readonly #precompiles: Precompiles
   #transient = new Map<string, Map<string, Int32Array>>()
   #entries: Undo[] = []
   #reported: Map<string, Set<string>> | undefined
+
+  /** `precompiles` are warm always (EIP-2929). */
+  constructor(precompiles: Precompiles) {
+    this.#precompiles = precompiles
+  }
 
   /** For the next transaction. */
   reset(reportsAccesses: boolean): void {
@@ -64,7 +72,7 @@ export class Substate {
   }
 
   isWarm(address: string): boolean {
-    return this.#warm.has(address)
+    return this.#warm.has(address) || this.#precompiles.has(address)
   }
 
   isWarmSlot(address: string, slot: string): boolean {
@@ -73,20 +81,16 @@ export class Substate {
 
   /** Returns whether it was cold. */
   warm(address: string): boolean {
-    if (this.#warm.has(address)) return false
+    if (this.isWarm(address)) return false
     this.#warm.set(address, new Set())
     this.#entries.push({ kind: 'address', address })
     if (this.#reported !== undefined) getOrPut(this.#reported, address, newSet)
     return true
   }
 
-  /** The slots of `address`, which is warm, that were accessed. Holds until the end of the frame's run. */
+  /** Returns whether the slot of `address`, which is running and so is warm, was cold. */
   warmSlot(address: string, slot: string): boolean {
-    let slots = this.#warm.get(address)
-    if (slots === undefined) {
-      this.warm(address)
-      slots = this.#warm.get(address) as Set<string> // just put
-    }
+    const slots = this.preload(address)
     if (slots.has(slot)) return false
     slots.add(slot)
     this.#entries.push({ kind: 'slot', slots, slot })
