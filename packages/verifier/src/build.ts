@@ -3,7 +3,7 @@ import { sha256 } from '@zerog/kernels'
 import { equalBytes, fromHex, type Hex, ZerogError } from '@zerog/primitives'
 import { decodeEvidence, type Evidence, encodeEvidence } from './bundle.ts'
 import { createFacts, type FactQuestion } from './facts.ts'
-import { findClaim } from './find-claim.ts'
+import type { ClaimFinder } from './find-claim.ts'
 import { readCommitteeCode } from './links/committee.ts'
 import type { BatchMaterial } from './material.ts'
 import type { Row } from './parts.ts'
@@ -15,22 +15,22 @@ export type AnsweredReceipt = { readonly signed: SignedReceipt; readonly salt: U
 /**
  * Evidence of one answer, in hash mode, out of the material of its batch. It is put together, not judged: `verifyBundle` says what it is
  * worth.
- * @param blob the batch as it was published
- * @throws ZerogError NOT_FOUND where blob or rows do not hold the receipt's claim, PROOF_INVALID where nodes of a fact are missing
+ * @param find `openBatch` of the batch as it was published
+ * @throws ZerogError NOT_FOUND where batch or rows do not hold the receipt's claim, PROOF_INVALID where nodes of a fact are missing
  */
 export function buildEvidence(
   answer: AnsweredReceipt,
   {
     material,
-    blob,
+    find,
     contracts,
-  }: { readonly material: BatchMaterial; readonly blob: Uint8Array; readonly contracts: EvidenceContracts },
+  }: { readonly material: BatchMaterial; readonly find: ClaimFinder; readonly contracts: EvidenceContracts },
 ): Evidence {
   const { receipt } = answer.signed
   const { chainId, certified } = material
   const domain = receiptDomain({ chainId, receiptAnchor: contracts.receiptAnchor })
   const commitment = receiptCommitment(receiptHash(receipt, domain), answer.salt)
-  const { batch, userOffset, claimIndex } = findClaim(blob, { user: receipt.user, commitment })
+  const { batch, userOffset, claimIndex } = find({ user: receipt.user, commitment })
   const { offset: blobOffset } = placeOfBlob(material.rows, certified)
   const place = { blobIndex: certified.blobIndex, blobOffset, userOffset, claimIndex }
   const question = { ...questionOf(receipt), sum: batch.sum, batchRoot: batch.batchRoot, epoch: certified.epoch }

