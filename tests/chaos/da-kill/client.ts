@@ -21,7 +21,13 @@ export type Endpoints = {
 /** Disperser and retriever as a developer's tool reaches them; every call may fail while processes are killed. */
 export function daClient({ services, tls }: Endpoints) {
   const secure = credentials.createSsl(readFileSync(tls.ca), readFileSync(tls.key), readFileSync(tls.cert))
-  const options = { 'grpc.max_reconnect_backoff_ms': 500, 'grpc.initial_reconnect_backoff_ms': 50 }
+  const options = {
+    'grpc.max_reconnect_backoff_ms': 500,
+    'grpc.initial_reconnect_backoff_ms': 50,
+    // Once in 60 kills the session of a killed server stays open on this side without its socket: only a ping that nobody answers tells.
+    'grpc.keepalive_time_ms': 2_000,
+    'grpc.keepalive_timeout_ms': 2_000,
+  }
   const disperser = new Client(services['da-disperser']?.grpc ?? '', secure, options)
   const retriever = new Client(services['da-retriever']?.grpc ?? '', secure, options)
   const { disperse, getBlob } = DisperserServiceDefinition.methods

@@ -1,5 +1,6 @@
 // Kills disperser, encoder and members by SIGKILL while blobs are dispersed, and then asks for everything that was accepted: each blob is
 // final, comes back byte by byte, and the chain recorded each bundle once. Run: node tests/chaos/da-kill/run.ts [--rounds 3] [--seed 1]
+//   [--minutes 60] (then no further round begins)
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +14,14 @@ const MAIN = join(import.meta.dirname, '../../../packages/cli/src/main.ts')
 const VICTIMS = ['da-disperser', 'da-disperser', 'da-disperser', 'da-encoder', 'da-node', 'da-node-1', 'da-node-2', 'da-node-3']
 const CLIENTS = 3
 const SETTLE_MS = 120_000
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, seed: { type: 'string', default: '1' } } })
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seed: { type: 'string', default: '1' },
+    minutes: { type: 'string', default: '60' },
+  },
+})
+const endsMs = performance.now() + Number(values.minutes) * 60_000
 
 const folder = mkdtempSync(join(tmpdir(), 'zerog-da-kill-'))
 const dataDir = join(folder, 'devnet')
@@ -21,6 +29,13 @@ const devnet = spawn(process.execPath, [MAIN, 'up', '--processes', '--port', '0'
   stdio: ['ignore', 'ignore', 'inherit'],
 })
 const exited = new Promise<void>((resolve) => devnet.once('exit', () => resolve()))
+// Cut off, it leaves no devnet behind.
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => {
+    devnet.kill('SIGINT')
+    void exited.then(() => process.exit(1))
+  })
+}
 const random = randomOf(Number(values.seed))
 const accepted = new Map<string, Buffer>()
 
@@ -28,7 +43,8 @@ try {
   const client = daClient(await endpoints())
   const rounds = Number(values.rounds)
   let kills = 0
-  for (let round = 0; round < rounds; round++) {
+  let round = 0
+  for (; round < rounds && performance.now() < endsMs; round++) {
     let stopped = false
     const dispersing = Promise.all(
       Array.from({ length: CLIENTS }, (_, who) => disperseUntil(() => stopped, `${round}-${who}`, client)),
@@ -51,7 +67,7 @@ try {
   const problems = await judge(client)
   client.close()
   console.log(
-    `${rounds} rounds, ${kills} kills, seed ${values.seed}: ${accepted.size} blobs accepted, ${problems.length} problems`,
+    `${round} of ${rounds} rounds, ${kills} kills, seed ${values.seed}: ${accepted.size} blobs accepted, ${problems.length} problems`,
   )
   for (const problem of problems) console.log(problem)
   process.exitCode = problems.length === 0 && accepted.size > 0 ? 0 : 1
