@@ -38,12 +38,15 @@ export function readSources(folder: string): Record<string, string> {
 /** Assembly that writes transient storage should clear it again; so does each place of ours that does (locks per user). */
 const TSTORE_WARNING = '2394'
 
-/**
- * Compiles with the settings of every checked-in artifact. No metadata is appended, so equal sources give equal bytes on every
- * machine. Throws the compiler's own messages; a warning is an error.
- */
-export function compile(sources: Record<string, string>, { runs = 100_000 } = {}): Record<string, Artifact> {
-  const input = {
+export type CompileOptions = {
+  readonly runs?: number
+  /** Path and name of the only contract that is made; every source is still read, so the bytes are the same. */
+  readonly only?: readonly [path: string, name: string]
+}
+
+/** What the compiler is given: all that its output depends on but itself. */
+export function compilerInput(sources: Record<string, string>, { runs = 100_000, only = ['*', '*'] }: CompileOptions = {}) {
+  return {
     language: 'Solidity',
     sources: Object.fromEntries(Object.entries(sources).map(([path, content]) => [path, { content }])),
     settings: {
@@ -51,9 +54,19 @@ export function compile(sources: Record<string, string>, { runs = 100_000 } = {}
       optimizer: { enabled: true, runs },
       evmVersion: 'prague',
       metadata: { appendCBOR: false, bytecodeHash: 'none' },
-      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'storageLayout'] } },
+      outputSelection: {
+        [only[0]]: { [only[1]]: ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object', 'storageLayout'] },
+      },
     },
   }
+}
+
+/**
+ * Compiles with the settings of every checked-in artifact. No metadata is appended, so equal sources give equal bytes on every
+ * machine. Throws the compiler's own messages; a warning is an error.
+ */
+export function compile(sources: Record<string, string>, options: CompileOptions = {}): Record<string, Artifact> {
+  const input = compilerInput(sources, options)
   const output = JSON.parse(solc.compile(JSON.stringify(input))) as SolcOutput
   const problems = (output.errors ?? []).filter(({ severity, errorCode }) => severity !== 'info' && errorCode !== TSTORE_WARNING)
   if (problems.length > 0) throw new Error(problems.map((problem) => problem.formattedMessage).join('\n'))
