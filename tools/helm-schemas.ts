@@ -45,7 +45,8 @@ const global = closed({
   chainId: number(0, Number.MAX_SAFE_INTEGER),
   development: flag,
   logLevel: oneOf('error', 'warn', 'info', 'debug'),
-  otlpEndpoint: text,
+  otlpEndpoint: pattern('^(https?://[^/]+(/.*)?)?$'),
+  otlpTo: list(any),
   image: closed(
     {
       repository: filled,

@@ -282,6 +282,17 @@ withHelm('charts, rendered by helm', () => {
     })
   })
 
+  test.each([
+    ['http://collector.monitoring:4318', 4318],
+    ['https://traces.example/otlp', 443],
+  ])('traces may leave to %s, and only where they are sent', (endpoint, port) => {
+    const manifests = renderPreset(charts, 'small', '--set', `global.otlpEndpoint=${endpoint}`)
+    const rule = { to: [{ namespaceSelector: {} }], ports: [{ protocol: 'TCP', port }] }
+    const policyOf = (list: readonly Manifest[]) => named(list, 'NetworkPolicy', 'zg-compute-router').spec.egress
+    expect(policyOf(manifests)).toContainEqual(rule)
+    expect(policyOf(rendered.small as Manifest[])).not.toContainEqual(rule)
+  })
+
   test('helm test writes through every layer with the account and the key that are given', () => {
     const sets = ['--set', 'test.account.name=tester', '--set', 'test.computeKey.name=chat']
     const manifests = renderPreset(charts, 'small', ...sets)

@@ -93,6 +93,13 @@ spec:
         - {protocol: TCP, port: {{ int $server.port }}}
     {{- end }}
     {{- end }}
+    {{- with $global.otlpEndpoint }}
+    {{- $url := urlParse . }}
+    - to:
+        {{- toYaml $global.otlpTo | nindent 8 }}
+      ports:
+        - {protocol: TCP, port: {{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) | default (ternary "443" "80" (eq $url.scheme "https")) }}}
+    {{- end }}
     {{- with $.spec.egress }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
