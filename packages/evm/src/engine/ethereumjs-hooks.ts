@@ -38,14 +38,14 @@ export function attach({ evm, state }: { readonly evm: EVM; readonly state: Worl
       to: target === undefined ? undefined : toHex(target.bytes),
       value: type === 'STATICCALL' ? undefined : message.value,
       gas: message.gasLimit,
-      input: message.data,
+      // A view of the caller's memory, which changes before a trace is printed.
+      input: message.data.slice(),
     })
   }
 
   const afterMessage = ({ execResult, createdAddress }: EVMResult): void => {
-    const frame = frames.at(-1)
-    if (frame?.pending !== undefined) notEntered(frame.pending)
-    frames.pop()
+    // A call that is still pending here is what the frame failed at: geth shows no frame for it, and nobody paid for its memory.
+    const frame = frames.pop()
     hooks.exit?.({
       output: execResult.returnValue,
       gasUsed: execResult.executionGasUsed,

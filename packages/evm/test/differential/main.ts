@@ -18,7 +18,7 @@ const USAGE = `Executes random chains with our engine and with @ethereumjs/vm an
   --state <file>    progress is kept there every 100 seeds; a campaign that was stopped goes on
   --every <n> --shard <i>   only each n-th seed, for several processes
   --portable        the oracle hashes, recovers and evaluates points by its own libraries (slow)
-  --no-frames       compare roots, receipts and logs only, not every message
+  --frames <n>      compare every message of each n-th seed (default 1; 0: roots, receipts and logs only)
 `
 
 type State = { readonly nextSeed: string; readonly cases: number; readonly failures: number }
@@ -34,7 +34,7 @@ const { values } = parseArgs({
     shard: { type: 'string', default: '0' },
     case: { type: 'string' },
     portable: { type: 'boolean', default: false },
-    'no-frames': { type: 'boolean', default: false },
+    frames: { type: 'string', default: '1' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -50,7 +50,7 @@ if (values.help) {
 function optionsOf(seed: bigint): RunOptions {
   return {
     engine: values.engine as EngineName, // createExecutor refuses what it does not know
-    frames: !values['no-frames'],
+    frames: values.frames !== '0' && seed % BigInt(values.frames) === 0n,
     replay: seed % 8n === 0n,
     ...(values.portable && { oracle: { crypto: 'portable' } }),
   }
@@ -66,7 +66,8 @@ async function campaign(): Promise<number> {
   const startedCases = cases
   const startedMs = performance.now()
   if (before === undefined) failures += await runCorpus()
-  for (let seed = first; cases < wanted && seed !== last; seed += step) {
+  let seed = first
+  for (; cases < wanted && seed !== last; seed += step) {
     const result = await runSeed(seed, optionsOf(seed))
     cases += result.cases
     if (result.failure !== undefined) {
@@ -79,6 +80,7 @@ async function campaign(): Promise<number> {
     const rate = (cases - startedCases) / ((performance.now() - startedMs) / 1000)
     process.stderr.write(`${cases} of ${wanted} cases, seed ${seed}, ${failures} differences, ${rate.toFixed(0)} cases/s\n`)
   }
+  writeState(values.state, { nextSeed: String(seed), cases, failures })
   process.stdout.write(`${cases} cases on engine ${values.engine}, ${failures} seeds or kept cases with differences\n`)
   return failures === 0 ? 0 : 1
 }

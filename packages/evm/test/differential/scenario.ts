@@ -112,14 +112,16 @@ function contractAccount(prng: Prng, pool: Pool): ScenarioAccount {
 }
 
 function transaction(prng: Prng, pool: Pool, contracts: readonly Hex[]): ScenarioTransaction {
-  const type = prng.pick([2, 2, 2, 0, 0, 1, 4, 4] as const)
+  const type = prng.pick([2, 2, 2, 2, 0, 0, 1, 4] as const)
   const creates = prng.chance(type === 4 ? 0.01 : 0.12)
   const to = creates ? null : receiver(prng, pool, contracts)
   const program = creates ? initProgram(prng, pool) : undefined
   const data = creates ? '' : callData(prng)
   const accessList = type === 0 || prng.chance(0.5) ? [] : randomAccessList(prng, pool)
   const authorizations =
-    type === 4 ? Array.from({ length: prng.chance(0.02) ? 0 : 1 + prng.below(3) }, () => authorization(prng, contracts)) : []
+    type === 4
+      ? Array.from({ length: prng.chance(0.02) ? 0 : prng.pick([1, 1, 1, 2, 3]) }, () => authorization(prng, contracts))
+      : []
   const bytes = program === undefined ? data : assemble(program)
   const least = intrinsic({ bytes, creates, accessList, authorizations: authorizations.length })
   return {
