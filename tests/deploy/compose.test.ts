@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import { developmentDisperser } from '@zerog/contracts'
 import { Ajv } from 'ajv'
 import { parse } from 'yaml'
 import { verifyConfig } from '../../packages/cli/src/devnet/describe.ts'
@@ -83,6 +84,16 @@ test.each(targets)('the environment of %s is what its schema accepts, and a miss
   expect(await verifyConfig({ target, env })).toEqual([target])
   const prefix = `ZEROG_${target.replaceAll('-', '_').toUpperCase()}_`
   await expect(verifyConfig({ target, env: { ...env, [`${prefix}GRPC_PROT`]: '1' } })).rejects.toThrow('GRPC_PROT')
+})
+
+test('genesis pays for DA certificates, as that of a devnet does', () => {
+  const dev = parse(readFileSync(join(import.meta.dirname, '../../helm/zerog/values-dev.yaml'), 'utf8'))
+  const payer = developmentDisperser().address
+  expect(dev.global.fundedAccounts).toContain(payer)
+  for (const name of ['chain-validator', 'chain-rpc']) {
+    const env = environmentOf(file.services[name] as Service)
+    expect(env[`ZEROG_${name.replace('-', '_').toUpperCase()}_FUNDED_ACCOUNTS`]).toBe(payer)
+  }
 })
 
 test('every peer is the address that its instances listen on', () => {
