@@ -17,6 +17,8 @@ export type Lane = { readonly stop: () => Promise<LaneReport> }
 
 /** What users wait before they call a request failed. */
 export const PATIENCE_MS = 10_000
+/** One attempt: a request that went down with a process is sent again instead of waiting for an answer that cannot come. */
+const ATTEMPT_MS = 4_000
 const PAUSE_FIRST_MS = 50
 const PAUSE_MAX_MS = 500
 /** Requests of a lane that may be open at once: a lane that falls behind waits here instead of filling memory. */
@@ -43,7 +45,7 @@ export function startLane(options: {
     for (let attempts = 1; ; attempts++) {
       const leftMs = PATIENCE_MS - (performance.now() - beganMs)
       try {
-        await options.request(index, AbortSignal.timeout(Math.max(1, Math.ceil(leftMs))))
+        await options.request(index, AbortSignal.timeout(Math.max(1, Math.ceil(Math.min(leftMs, ATTEMPT_MS)))))
         latencies.push(performance.now() - beganMs)
         if (attempts > 1) repeated++
         return

@@ -7,8 +7,10 @@ import type { DevnetEndpoints } from '@zerog/cli'
 import { createZerogClient, gatewayEndpoints } from '@zerog/sdk'
 import { removeDevnet, startDevnet, temporaryFolder } from '../e2e/devnet.ts'
 
-const USAGE = 'usage: pnpm load:scaling [--only da|rpc|worker] [--requests <n per run, default 1500>]'
+const USAGE = 'usage: pnpm load:scaling [--only da|rpc|worker] [--requests <n per replica, default 1500>]'
 const BLOB_BYTES = 4 * 1024 * 1024 - 4096
+/** Requests at once. */
+const PARALLEL = 12
 /** Ticks of /proc per second on every Linux that we run on. */
 const TICKS = 100
 
@@ -82,7 +84,7 @@ async function worker(): Promise<void> {
 }
 
 /**
- * CPU time of each replica for the same number of requests. Where every replica takes its share and a request costs what it cost before, the layer's
+ * CPU time of each replica. Where every replica takes its share and a request costs what it cost before, the layer's
  * throughput is replicas / CPU time per request, as long as each has a core.
  */
 async function replicas(options: {
@@ -99,23 +101,23 @@ async function replicas(options: {
         name === target || name.startsWith(`${target}-`) ? [pid] : [],
       )
       const work = (first: number, last: number) => inParallel(first, last, (index) => options.request(endpoints, index))
-      await work(0, Math.ceil(count / 5))
+      // Every replica has compiled what it runs, and gets the same number of requests however many there are.
+      const all = count * copies
+      await work(0, all)
       const before = pids.map(cpuMs)
-      await work(count, 2 * count)
+      await work(all, 2 * all)
       const used = pids.map((pid, index) => cpuMs(pid) - (before[index] ?? 0))
       const total = used.reduce((sum, ms) => sum + ms, 0)
-      costs.push(total / count)
+      costs.push(total / all)
       const shares = used.map((ms) => `${Math.round((100 * ms) / total)} %`).join(', ')
-      const most = Math.max(...used) / count
+      const most = Math.max(...used) / all
       say(
-        `${target} x${copies}: ${(total / count).toFixed(2)} ms CPU per request, shares ${shares}: ${Math.round(1000 / most)} requests/s with a core each`,
+        `${target} x${copies}: ${(total / all).toFixed(2)} ms CPU per request, shares ${shares}: ${Math.round(1000 / most)} requests/s with a core each`,
       )
     })
   }
   say(`${target} 1 -> 3: a request costs ${((costs[1] ?? 0) / (costs[0] ?? 1)).toFixed(2)} times what it cost with one`)
 }
-
-const PARALLEL = 12
 
 async function inParallel(first: number, last: number, work: (index: number) => Promise<void>): Promise<void> {
   let next = first

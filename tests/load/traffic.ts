@@ -146,6 +146,12 @@ async function openSenders({ gatewayUrl, accounts, chainId }: DevnetEndpoints) {
     return raw
   }
 
+  /** What was given up is sent on until it is taken, or its missing nonce would hold back all that came after. */
+  async function sendRest(): Promise<void> {
+    for (const raw of signed.values())
+      await rpc(gatewayUrl, { method: 'eth_sendRawTransaction', params: [raw] }, AbortSignal.timeout(10_000)).catch(() => {})
+  }
+
   return {
     acknowledged: () => acknowledged,
     async send(index: number, signal: AbortSignal): Promise<void> {
@@ -161,6 +167,7 @@ async function openSenders({ gatewayUrl, accounts, chainId }: DevnetEndpoints) {
     },
     async requireMined(timeoutMs: number): Promise<void> {
       const endsMs = performance.now() + timeoutMs
+      await sendRest()
       let missing = [...acknowledged]
       for (;;) {
         missing = await unmined(gatewayUrl, missing)
