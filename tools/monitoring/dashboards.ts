@@ -108,6 +108,12 @@ const OWN: Readonly<Record<Layer, readonly Panel[]>> = {
     panel('gas', 'short', query(rate('zerog_chain_gas_total', 'target="chain-validator"'), 'per second')),
     times('from the start of a block until it is shown', 'zerog_chain_seal_seconds'),
     panel(
+      'transactions that a second engine executed too (verifyWith)',
+      'reqps',
+      query(rate('zerog_chain_verified_transactions_total'), '{{target}} {{replica}}'),
+    ),
+    times('second execution of a block (verifyWith)', 'zerog_chain_verification_seconds'),
+    panel(
       'pool',
       'short',
       query(gauge('zerog_chain_pool_transactions'), 'transactions'),
