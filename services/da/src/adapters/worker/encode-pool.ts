@@ -57,18 +57,32 @@ function view(job: EncodeJob, result: Exclude<EncodeResult, { problem: string }>
   const { layout } = job
   const { rows, nodes, rlc } = arenaOf(job)
   const rowCount = layout.k + layout.n
+  const words = new Int32Array(nodes.buffer, nodes.byteOffset, nodes.length / 4)
   return {
     ...result,
     layout,
     rlc,
     row: (index) => rows.subarray(index * layout.rowBytes, (index + 1) * layout.rowBytes),
     copyPath(index, target) {
+      // By words: views of 32 bytes would take most of the time, and copies between shared memory and odd addresses go byte by byte.
+      const out = wordsOf(target)
       let at = 0
-      for (let place = rowCount + index; place > 1; place >>= 1, at += HASH_BYTES) {
-        target.set(nodes.subarray((place ^ 1) * HASH_BYTES, ((place ^ 1) + 1) * HASH_BYTES), at)
+      for (let place = rowCount + index; place > 1; place >>= 1) {
+        const from = (place ^ 1) * HASH_WORDS
+        for (let word = from; word < from + HASH_WORDS; word++) out[at++] = words[word] as number // within the tree
       }
+      if (out.buffer !== target.buffer) target.set(new Uint8Array(out.buffer))
     },
   }
+}
+
+const HASH_WORDS = HASH_BYTES / 4
+
+/** `bytes` as words, a copy where they do not begin at a multiple of 4. */
+function wordsOf(bytes: Uint8Array): Int32Array {
+  return bytes.byteOffset % 4 === 0
+    ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+    : new Int32Array(bytes.length / 4)
 }
 
 /** Memory of released jobs by size; together never more than the budget, so that keeping costs no extra bound. */
