@@ -40,7 +40,12 @@ export function accounts(): readonly Account[] {
 }
 
 /** `count` signed transactions of one kind, the same bytes in every run. */
-export function createWorkload(name: WorkloadName, count: number, senders: readonly Account[]): Workload {
+export function createWorkload(
+  name: WorkloadName,
+  count: number,
+  senders: readonly Account[],
+  to: (index: number) => Hex = recipient,
+): Workload {
   const nonces = new Map<Hex, number>(senders.map(({ address }) => [address, 0]))
   const sign = (from: Account, call: { to: Hex | null; data: Hex; gas: number; value?: bigint }): Hex => {
     const nonce = nonces.get(from.address) ?? 0
@@ -48,7 +53,7 @@ export function createWorkload(name: WorkloadName, count: number, senders: reado
     return signed(from, { ...call, value: call.value ?? 0n, nonce })
   }
   const setup: Hex[] = []
-  const kind = KINDS[name](senders, (from, call) => void setup.push(sign(from, call)))
+  const kind = KINDS[name](senders, (from, call) => void setup.push(sign(from, call)), to)
   const transactions = Array.from({ length: count }, (_, index) => {
     const from = senders[index % senders.length] as Account
     return sign(from, kind.call(index))
@@ -58,7 +63,7 @@ export function createWorkload(name: WorkloadName, count: number, senders: reado
 
 type Call = { readonly to: Hex | null; readonly data: Hex; readonly gas: number; readonly value?: bigint }
 type Kind = { readonly call: (index: number) => Call; readonly proof: (count: number) => Workload['proof'] }
-type MakeKind = (senders: readonly Account[], setUp: (from: Account, call: Call) => void) => Kind
+type MakeKind = (senders: readonly Account[], setUp: (from: Account, call: Call) => void, to: (index: number) => Hex) => Kind
 
 const recipient = (index: number): Hex =>
   toHex(keccak256(new TextEncoder().encode(`recipient ${index % RECIPIENTS}`)).subarray(12))
@@ -67,8 +72,8 @@ const recipient = (index: number): Hex =>
 const shareOfFirst = (count: number): bigint => BigInt(Math.ceil(count / RECIPIENTS))
 
 const KINDS: Readonly<Record<WorkloadName, MakeKind>> = {
-  transfer: () => ({
-    call: (index) => ({ to: recipient(index), data: '0x', gas: 21_000, value: 1n }),
+  transfer: (_senders, _setUp, to) => ({
+    call: (index) => ({ to: to(index), data: '0x', gas: 21_000, value: 1n }),
     proof: (count) => ({
       method: 'eth_getBalance',
       params: [recipient(0), 'latest'],

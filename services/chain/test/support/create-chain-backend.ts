@@ -1,6 +1,6 @@
 import { memoryKv, systemClock } from '@zerog/adapters'
 import { developmentAccounts } from '@zerog/contracts'
-import type { BaseFeePolicy, History } from '@zerog/evm'
+import type { BaseFeePolicy, History, SenderRecovery } from '@zerog/evm'
 import type { Clock, Kv, Logger } from '@zerog/ports'
 import { silentLogger } from '@zerog/runtime'
 import { nodeCrypto } from '../../src/adapters/crypto.ts'
@@ -27,6 +27,8 @@ export type ChainBackendOptions = {
   readonly settings?: Readonly<Record<string, unknown>>
   /** How many blocks back states are kept. Default: all. */
   readonly history?: History
+  /** Default: senders are recovered on this thread. */
+  readonly recovery?: SenderRecovery
   readonly clock?: Clock
   readonly logger?: Logger
   readonly fatal?: (error: unknown) => void
@@ -65,6 +67,7 @@ export async function createChainBackend(options: ChainBackendOptions = {}): Pro
       clock: options.clock ?? systemClock,
       logger: options.logger ?? silentLogger,
       ...(options.onVerified !== undefined && { onVerified: options.onVerified }),
+      ...(options.recovery !== undefined && { recovery: options.recovery }),
       fatal:
         options.fatal ??
         ((error) => {

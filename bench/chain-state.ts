@@ -1,0 +1,221 @@
+// The state apart from the door: root of 1,000 updates on 100,000 accounts beside @ethereumjs/mpt, replay of stored blocks against making them, memory with
+// 100,000 accounts and 5,000 waiting transactions, and what history costs. Each part runs in a process of its own.
+// Run: node bench/chain-state.ts [root|replay|memory|history]... [--accounts 100000] [--transfers 20000]
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { createMPT } from '@ethereumjs/mpt'
+import { lmdbKv, memoryKv } from '@zerog/adapters'
+import { createChainBackend } from '@zerog/chain/testing'
+import { createExecutor, createSenderRecovery, FIXED_FIELDS, keccak256, rlpEncode, rlpInteger } from '@zerog/evm'
+import type { Kv } from '@zerog/ports'
+import { bigintToBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
+import { accounts as benchAccounts, createWorkload } from './chain/workloads.ts'
+
+const UPDATES = 1_000
+const BATCH = 100
+const IN_FLIGHT = 4
+const ENVIRONMENT = {
+  height: 0n,
+  timestampSeconds: 1_700_000_000n,
+  gasLimit: 60_000_000n,
+  baseFeePerGas: 10n ** 9n,
+  beneficiary: addressOf(0),
+}
+
+const PARTS = { root, replay, memory, history } as const
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    accounts: { type: 'string', default: '100000' },
+    transfers: { type: 'string', default: '20000' },
+    inside: { type: 'boolean', default: false },
+  },
+})
+const accountCount = Number(values.accounts)
+const transferCount = Number(values.transfers)
+const chosen = (positionals.length === 0 ? Object.keys(PARTS) : positionals) as (keyof typeof PARTS)[]
+if (values.inside) await PARTS[chosen[0] as keyof typeof PARTS]()
+else {
+  console.log(`${cpus().length} x ${cpus()[0]?.model}, node ${process.versions.node}, load ${loadavg()[0]?.toFixed(1)}`)
+  for (const part of chosen) {
+    const flags = ['--inside', '--accounts', values.accounts, '--transfers', values.transfers]
+    execFileSync(process.execPath, [import.meta.filename, part, ...flags], { stdio: 'inherit' })
+  }
+}
+
+function addressOf(index: number): Hex {
+  return toHex(keccak256(bigintToBytes(BigInt(index), 8)).subarray(12))
+}
+
+/** The same 1,000 accounts of 100,000 get another balance, ten times; ours with the write to the store, theirs without. */
+async function root(): Promise<void> {
+  const executor = createExecutor({ kv: memoryKv(), chainId: 31337n })
+  const zero: Hex = `0x${'00'.repeat(32)}`
+  const environment = { ...ENVIRONMENT, parentHash: zero, prevRandao: zero, extraData: zero }
+  const allocation = Object.fromEntries(Array.from({ length: accountCount }, (_, index) => [addressOf(index), { balance: 1n }]))
+  const genesis = await executor.genesis({ allocation, environment })
+  executor.commit(genesis)
+  const trie = await createMPT({ useKeyHashing: true, useKeyHashingFunction: keccak256, cacheSize: 200_000 })
+  const encoded = (balance: bigint): Uint8Array =>
+    rlpEncode([new Uint8Array(0), rlpInteger(balance), fromHex(FIXED_FIELDS.withdrawalsRoot), keccak256(new Uint8Array(0))])
+  for (let index = 0; index < accountCount; index++) await trie.put(fromHex(addressOf(index)), encoded(1n))
+  if (toHex(trie.root()) !== genesis.header.stateRoot) throw new Error('the two do not agree about genesis')
+  const own: number[] = []
+  const theirs: number[] = []
+  let { stateRoot } = genesis.header
+  for (let round = 1; round <= 10; round++) {
+    const indexes = Array.from({ length: UPDATES }, (_, index) => (index * 97 + round * 7919) % accountCount)
+    const balance = BigInt(round + 1)
+    let before = process.cpuUsage()
+    stateRoot = await executor.editState(
+      { stateRoot, height: BigInt(round) },
+      Object.fromEntries(indexes.map((index) => [addressOf(index), { balance }])),
+    )
+    own.push(cpuUs(before) / UPDATES)
+    before = process.cpuUsage()
+    for (const index of indexes) await trie.put(fromHex(addressOf(index)), encoded(balance))
+    theirs.push(cpuUs(before) / UPDATES)
+    if (toHex(trie.root()) !== stateRoot) throw new Error('the two do not agree about a root')
+  }
+  const [ours, peer] = [median(own), median(theirs)]
+  console.log(
+    `root of ${UPDATES} updates on ${accountCount} accounts: ${ours.toFixed(1)} µs per update, @ethereumjs/mpt ${peer.toFixed(1)} µs: ${(peer / ours).toFixed(1)} x`,
+  )
+}
+
+/** Blocks made from signed bytes on lmdb, then executed again from the store. CPU of this process with its threads. */
+async function replay(): Promise<void> {
+  await withStore(async (kv, path) => {
+    const { rebuildChain } = await import('@zerog/chain')
+    const raws = transfers(transferCount)
+    const settings = { chainOnly: true, gasLimit: 2_000_000_000, fundedAccounts: benchAccounts().map(({ address }) => address) }
+    const recovery = createSenderRecovery()
+    const chain = await createChainBackend({ kv, settings, recovery })
+    let before = process.cpuUsage()
+    const live = await send(chain.backend, raws)
+    const liveUs = cpuUs(before) / raws.length
+    await chain.stop()
+    await recovery.close()
+    const { chainRpcModule } = await import('@zerog/chain')
+    const startedMs = performance.now()
+    before = process.cpuUsage()
+    await rebuildChain({ kv, chainId: 31337n, config: chainRpcModule.config.parse(settings) })
+    const again = raws.length / ((performance.now() - startedMs) / 1000)
+    const againUs = cpuUs(before) / raws.length
+    const mib = statSync(join(path, 'data.mdb')).size / 2 ** 20
+    console.log(
+      `replay of ${raws.length} stored transfers: ${again.toFixed(0)}/s and ${(1e6 / againUs).toFixed(0)} per CPU-second; live ${live.toFixed(0)}/s and ` +
+        `${(1e6 / liveUs).toFixed(0)}: ${(again / live).toFixed(2)} x and ${(liveUs / againUs).toFixed(2)} x per CPU-second (${mib.toFixed(0)} MiB on disk)`,
+    )
+  })
+}
+
+/** Resident memory of a validator that has 100,000 accounts, was used, and holds 5,000 transactions that cannot be sealed yet. */
+async function memory(): Promise<void> {
+  await withStore(async (kv) => {
+    const funded = benchAccounts().map(({ address }) => address)
+    const settings = { chainOnly: true, gasLimit: 2_000_000_000, fundedAccounts: funded }
+    const recovery = createSenderRecovery()
+    const chain = await createChainBackend({ kv, settings, recovery, history: 8_192 })
+    const fresh = residentMib()
+    // Each transfer goes to an account of its own.
+    await send(
+      chain.backend,
+      transfers(accountCount, (index) => addressOf(index)),
+    )
+    const used = residentMib()
+    await chain.backend.dev?.setAutomine(false)
+    const waiting = transfers(accountCount + 5_000, (index) => addressOf(index)).slice(accountCount)
+    await chain.backend.submitAll(waiting)
+    const { transactions } = chain.pool.size()
+    console.log(
+      `resident with ${accountCount} accounts and ${transactions} waiting transactions: ${residentMib()} MiB (${fresh} at the start, ${used} before the pool; this process holds the bench's own transactions too)`,
+    )
+    await chain.stop()
+    await recovery.close()
+  })
+}
+
+/** The same transfers in an archive and with a window of 64 blocks: records of the trie, and CPU per transfer. */
+async function history(): Promise<void> {
+  for (const kept of ['archive', 64] as const) {
+    await withStore(async (kv) => {
+      const raws = transfers(transferCount)
+      const settings = { chainOnly: true, gasLimit: 2_000_000_000, fundedAccounts: benchAccounts().map(({ address }) => address) }
+      const chain = await createChainBackend({ kv, settings, history: kept })
+      const before = process.cpuUsage()
+      // Small blocks, so that many leave the window.
+      await send(chain.backend, raws, 10, 1)
+      const perTransfer = cpuUs(before) / raws.length
+      const { height } = chain.backend.head().header
+      await chain.stop()
+      let nodes = 0
+      for (const _node of kv.range('trie')) nodes += 1
+      console.log(
+        `history ${kept}: ${nodes} trie nodes after ${height} blocks of transfers, ${perTransfer.toFixed(0)} µs of CPU per transfer`,
+      )
+    })
+  }
+}
+
+type Backend = Awaited<ReturnType<typeof createChainBackend>>['backend']
+
+function transfers(count: number, to?: (index: number) => Hex): Uint8Array[] {
+  const { transactions } = createWorkload('transfer', count, benchAccounts(), to)
+  return transactions.map((raw) => fromHex(raw))
+}
+
+/** Sends as the bench of the door does; transactions per second until the last is in a block. */
+async function send(backend: Backend, raws: readonly Uint8Array[], batch = BATCH, inFlight = IN_FLIGHT): Promise<number> {
+  let included = 0
+  const { promise: all, resolve } = Promise.withResolvers<void>()
+  const stop = backend.onBlock(({ transactions }) => {
+    included += transactions.length
+    if (included === raws.length) resolve()
+  })
+  const startedMs = performance.now()
+  let next = 0
+  const sender = async (): Promise<void> => {
+    while (next < raws.length) {
+      const first = next
+      next += batch
+      const before = included
+      const outcomes = await backend.submitAll(raws.slice(first, first + batch))
+      const refused = outcomes.find((outcome) => 'error' in outcome)
+      if (refused !== undefined) throw new Error('a transfer was refused', { cause: refused })
+      // As the door answers: with the block.
+      while (included === before) await new Promise((done) => setImmediate(done))
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, sender))
+  await all
+  stop()
+  return raws.length / ((performance.now() - startedMs) / 1000)
+}
+
+async function withStore(work: (kv: Kv, path: string) => Promise<void>): Promise<void> {
+  const path = mkdtempSync(join(tmpdir(), 'zerog-bench-'))
+  const kv = lmdbKv({ path })
+  try {
+    await work(kv, path)
+  } finally {
+    await kv.close()
+    rmSync(path, { recursive: true, force: true })
+  }
+}
+
+function cpuUs(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before)
+  return user + system
+}
+
+function residentMib(): number {
+  return Math.round(process.memoryUsage.rss() / 2 ** 20)
+}
+
+function median(numbers: readonly number[]): number {
+  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
+}
