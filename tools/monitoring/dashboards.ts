@@ -273,6 +273,12 @@ const OWN: Readonly<Record<Layer, readonly Panel[]>> = {
       query(gauge('zerog_compute_router_journal_pending_count'), 'entries {{replica}}'),
       query(gauge('zerog_compute_router_unacknowledged_count'), 'unacknowledged receipts {{replica}}'),
     ),
+    panel(
+      'evidence of batches, broken links',
+      'reqps',
+      query(by('outcome', rate('zerog_compute_broker_evidence_batches_total')), '{{outcome}}'),
+      query(by('link', rate('zerog_compute_broker_evidence_broken_links_total')), 'broken: {{link}}'),
+    ),
   ],
   gateway: [
     panel('requests by face', 'reqps', query(by('face, status', rate('zerog_gateway_requests_total')), '{{face}} {{status}}')),
