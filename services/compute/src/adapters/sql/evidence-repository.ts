@@ -24,6 +24,12 @@ const MIGRATIONS: readonly Migration[] = [
       CREATE INDEX batches_by_time ON compute_evidence.batches (provider, kept_at_ms);
     `,
   },
+  {
+    number: 2,
+    name: 'batches by time of creation',
+    // Looked through every second for what is missing, and batches are kept for ever.
+    sql: 'CREATE INDEX IF NOT EXISTS batches_by_creation ON compute_broker.batches (provider, created_at_ms)',
+  },
 ]
 
 /** Evidence of one provider's batches in PostgreSQL; the broker's own tables must be there. */
