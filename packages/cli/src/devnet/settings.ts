@@ -92,14 +92,19 @@ export function peersOf(instances: readonly PlannedInstance[], ports: PlannedPor
   return peers
 }
 
-/** The same settings as environment variables of a child: `ZEROG_CHAIN_RPC_GRPC_PORT=8601`. */
+/**
+ * The same settings as environment variables of a child: `ZEROG_CHAIN_RPC_GRPC_PORT=8601`. null is the default of every field that these
+ * settings leave out, and is not written: a child of an older release (docs/deployment.md) refuses variables that it does not know.
+ */
 export function settingsToEnv(target: string, settings: Overrides): Readonly<Record<string, string>> {
   const prefix = `ZEROG_${target.replaceAll('-', '_').toUpperCase()}_`
   return Object.fromEntries(
-    Object.entries(settings).map(([field, value]) => [
-      prefix + field.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase(),
-      value === null ? 'null' : typeof value === 'object' ? JSON.stringify(value) : String(value),
-    ]),
+    Object.entries(settings)
+      .filter(([, value]) => value !== null)
+      .map(([field, value]) => [
+        prefix + field.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase(),
+        typeof value === 'object' ? JSON.stringify(value) : String(value),
+      ]),
   )
 }
 
