@@ -124,8 +124,6 @@ export class Machine {
     const frame = this.#frames[depth]
     frame.pc = 0
     frame.sp = 0
-    frame.returned = EMPTY
-    frame.output = EMPTY
     this.#top = depth
     return frame
   }
@@ -169,6 +167,10 @@ export class Machine {
     const failed = fault !== undefined && exit !== REVERTED
     const outcome = failed ? { fault, gasLeft: 0, output: EMPTY } : { fault, gasLeft: frame.gas, output: frame.output }
     frame.memory.clear()
+    // What a frame that waits refers to would stay in memory.
+    frame.input = EMPTY
+    frame.returned = EMPTY
+    frame.output = EMPTY
     this.#top = frame.depth - 1
     const parent = this.#frames[frame.depth - 1]
     const created = frame.isCreation && fault === undefined ? frame.address : undefined

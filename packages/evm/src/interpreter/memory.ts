@@ -57,6 +57,7 @@ export class Memory {
 export const EMPTY: Uint8Array = new Uint8Array(0)
 
 const MEMORY_BYTES_FIRST = 4_096
-const MEMORY_BYTES_KEPT = 1_048_576
+/** Per frame that waits to be used again; 64 of them in each of a few machines. */
+const MEMORY_BYTES_KEPT = 65_536
 /** 137 thousand million gas: more than any block has, so this bounds only calls that name a gas limit of their own. */
 const MEMORY_BYTES_MAX = 268_435_456
