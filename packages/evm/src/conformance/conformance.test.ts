@@ -26,7 +26,8 @@ describeFixtures('ethereum/tests', () => {
   test(`every case of ${EVERY === 1 ? 'GeneralStateTests' : `each ${EVERY}th file of GeneralStateTests`} passes`, async () => {
     const cases = await collect(join(fixtures, 'GeneralStateTests'), { every: EVERY })
     expect(cases.filter(({ outcome }) => outcome === 'failed')).toEqual([])
-    expect(count(cases, 'passed')).toBeGreaterThan(2_500 / EVERY)
+    // Files differ in how many cases they hold.
+    expect(count(cases, 'passed')).toBeGreaterThan(EVERY === 1 ? 2_500 : 200)
     expect(new Set(cases.map(({ engine }) => engine))).toEqual(new Set(['zerog', 'none']))
   }, 1_200_000)
 
