@@ -1,7 +1,7 @@
 import { compareBytes, type Hex, toHex } from '@zerog/primitives'
 import { keccak256 } from '../codec/keccak.ts'
 import { type RlpItem, rlpEncode, rlpInteger } from '../codec/rlp.ts'
-import { type Branch, decodeNode, type NodeRef, nibblesOf, nodeItem, type TrieNode } from './node.ts'
+import { type Branch, decodeNode, encodeNode, type NodeRef, nibblesOf, nodeItem, type TrieNode } from './node.ts'
 
 /** Where nodes come from: a node by its hash. Throws if it is missing, because a committed root is complete. */
 export type NodeSource = (hash: Uint8Array) => TrieNode
@@ -73,7 +73,7 @@ export function trieProof(root: Uint8Array, key: Uint8Array, source: NodeSource)
   while (ref !== null) {
     const node: TrieNode = ref instanceof Uint8Array ? source(ref) : ref
     // Embedded nodes are part of their parent's encoding.
-    if (ref instanceof Uint8Array) proof.push(rlpEncode(nodeItem(node, sealed)))
+    if (ref instanceof Uint8Array) proof.push(encodeNode(node))
     if (node.kind === 'leaf') break
     if (node.kind === 'extension') {
       if (!matches(path, depth, node.path, false)) break
@@ -298,9 +298,8 @@ function seal(ref: NodeRef, sink: NodeSink): RlpItem {
       if (sealedChild instanceof Uint8Array) ref.children[nibble] = sealedChild
     }
   }
-  const item = nodeItem(ref, sealed)
-  const encoded = rlpEncode(item)
-  if (encoded.length < 32) return item
+  const encoded = encodeNode(ref)
+  if (encoded.length < 32) return nodeItem(ref, sealed)
   const hash = keccak256(encoded)
   sink(hash, encoded, ref)
   return hash
