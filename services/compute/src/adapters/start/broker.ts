@@ -92,10 +92,10 @@ export async function startBrokerWith(
     },
   )
   const sells = new Set(config.sells)
-  const models = await withOwnUpstreams(context, rpcWorkerConnector(context.rpc))
+  const upstreams = await withOwnUpstreams(context, rpcWorkerConnector(context.rpc))
   const workers = createWorkers(
     { timeoutMs: LIMIT.workerTimeoutMs, accepts: ({ engine }) => sells.has(engine) },
-    { connector: models.connector, clock, logger },
+    { connector: upstreams.connector, clock, logger },
   )
   const metrics = brokerMetrics(context.meter, {
     running: () => broker.running(),
@@ -295,6 +295,7 @@ export async function startBrokerWith(
         // Without the chain nobody can be let in.
         ready: !draining && heights.current() !== undefined,
         checks: [
+          ...upstreams.health(),
           { name: 'workers', ok: count > 0, detail: `${count} of ${known} reachable, ${models} models` },
           {
             name: 'service',
@@ -319,7 +320,7 @@ export async function startBrokerWith(
       await app.close()
       await broker.idle()
       await Promise.allSettled([following, ...loops])
-      await models.close()
+      await upstreams.close()
     },
   }
 }

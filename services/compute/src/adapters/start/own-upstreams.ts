@@ -1,7 +1,7 @@
 import type { ModuleContext } from '@zerog/runtime'
 import type { WorkerConnector } from '../../app/broker/ports.ts'
 import { createWorkerMetrics } from '../../app/worker/metrics.ts'
-import { createWorker } from '../../app/worker/worker.ts'
+import { createWorker, type Worker } from '../../app/worker/worker.ts'
 import type { ComputeBrokerConfig } from '../../config.ts'
 import { openEngine } from '../engines/open.ts'
 import { localWorkerClient } from '../local-worker.ts'
@@ -10,8 +10,8 @@ import { localWorkerClient } from '../local-worker.ts'
 export async function withOwnUpstreams(
   { config, clock, logger, meter }: ModuleContext<ComputeBrokerConfig>,
   others: WorkerConnector,
-): Promise<{ readonly connector: WorkerConnector; readonly close: () => Promise<void> }> {
-  if (config.upstreams.length === 0) return { connector: others, close: async () => {} }
+): Promise<{ readonly connector: WorkerConnector; readonly health: Worker['health']; readonly close: () => Promise<void> }> {
+  if (config.upstreams.length === 0) return { connector: others, health: () => [], close: async () => {} }
   const worker = createWorker(config, { clock, metrics: createWorkerMetrics(meter, clock) })
   for (const entry of config.upstreams) {
     const upstream = { firstByteMs: config.upstreamFirstByteMs, idleMs: config.upstreamIdleMs }
@@ -24,6 +24,7 @@ export async function withOwnUpstreams(
       instances: () => 1 + others.instances(),
       client: (instance) => (instance === 0 ? local : others.client(instance - 1)),
     },
+    health: worker.health,
     close: () => worker.close(),
   }
 }
