@@ -205,6 +205,12 @@ export function sar(s: Int32Array, a: number, b: number): void {
 }
 
 function shiftRight(s: Int32Array, b: number, shift: number, fill: number): void {
+  if (shift > 0 && shift < 32) {
+    const rest = 32 - shift
+    for (let i = 0; i < 7; i++) s[b + i] = ((s[b + i] as number) >>> shift) | ((s[b + i + 1] as number) << rest)
+    s[b + 7] = ((s[b + 7] as number) >>> shift) | (fill << rest)
+    return
+  }
   const limbs = shift >> 5
   const bits = shift & 31
   for (let i = 0; i < 8; i++) {
