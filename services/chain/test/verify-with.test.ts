@@ -17,7 +17,7 @@ describe('verifyWith', () => {
     await second.start()
     const client = world.rpcAs('developer').client(ChainServiceDefinition, 'chain-validator')
     const replica = world.rpcAs('developer').client(ChainServiceDefinition, 'chain-rpc')
-    await client.submitTransaction({ raw: await transfer(1, 0) })
+    await client.submitTransaction({ raw: Buffer.from(await transfer(1, 0)) })
     while ((await replica.getHead({})).height === 0n) await new Promise((resolve) => setImmediate(resolve))
     expect((await replica.getHead({})).height).toBeGreaterThan(0n)
     await second.close()
