@@ -132,6 +132,18 @@ describe('each alert', () => {
     expect(problems).toEqual([])
   })
 
+  test('has runbooks whose objects the charts make', () => {
+    const golden = ['small', 'production'].map((name) => readFileSync(join(import.meta.dirname, `golden/${name}.yaml`), 'utf8'))
+    const objects = new Set([...golden.join().matchAll(/^ {2}name: (\S+)$/gm)].map(([, name]) => name))
+    const unknown = pages.flatMap((page) =>
+      [...readFileSync(join(ROOT, 'docs/runbooks', page), 'utf8').matchAll(/\bzg-[a-z0-9-]+/g)]
+        .map(([name]) => name)
+        .filter((name) => ![name, name.replace(/-\d+$/, ''), name.replace(/-tls$/, '')].some((one) => objects.has(one)))
+        .map((name) => `${page}: the charts make no ${name}`),
+    )
+    expect(unknown).toEqual([])
+  })
+
   test('has a world in which it must fire', () => {
     const named = (one: { alert?: string; layer?: string; labels?: Readonly<Record<string, string>> }) =>
       `${one.layer ?? one.labels?.layer}/${one.alert}`

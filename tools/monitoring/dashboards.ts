@@ -1,5 +1,5 @@
 import { componentOf, type Dashboard, LAYERS, type Layer, type Panel, type Query, type Row, targetsOf } from './model.ts'
-import { ratioName, SLOS } from './slo.ts'
+import { ratioName, SLOS, slowName } from './slo.ts'
 
 const NAMESPACE = 'namespace=~"$namespace"'
 const WINDOW = '[$__rate_interval]'
@@ -36,8 +36,15 @@ function rowsOf(layer: Layer): readonly Row[] {
     query(`${ratioName('5m')}{layer="${layer}"}`, '5 minutes'),
     query(`${ratioName('1h')}{layer="${layer}"}`, '1 hour'),
   )
+  const { latency } = SLOS[layer]
+  const slow = panel(
+    `slower than ${latency.seconds} s (objective ${latency.objective * 100} %)`,
+    'percentunit',
+    query(`${slowName('5m')}{layer="${layer}"}`, '5 minutes'),
+    query(`${slowName('1h')}{layer="${layer}"}`, '1 hour'),
+  )
   return [
-    { title: 'Service level', panels: [budget, ...OWN[layer].slice(0, 1)] },
+    { title: 'Service level', panels: [budget, slow, ...OWN[layer].slice(0, 1)] },
     { title: layer, panels: OWN[layer].slice(1) },
     rpc(layer),
     processes(layer),
