@@ -100,7 +100,8 @@ const GENESIS: BlockEnvironment = {
   height: 0n,
   parentHash: `0x${'00'.repeat(32)}`,
   timestampSeconds: 1_700_000_000n,
-  gasLimit: 1_000_000_000n,
+  // Room for calls to the limit of depth, which need some 10^10.
+  gasLimit: 1_000_000_000_000n,
   baseFeePerGas: 1_000_000_000n,
   beneficiary: `0x${'00'.repeat(20)}`,
   prevRandao: `0x${'ab'.repeat(32)}`,
