@@ -1,9 +1,10 @@
 // What router and broker add to an answer: node bench/router.ts [--rate 500] [--seconds 10] [--peer] [--worker] [--folder <path>] [--profile <path>]
 // A mock upstream in a process of its own answers at once. The same load goes to it directly, through a devnet with a process for each
 // target (gateway left out: router, broker, PostgreSQL and chain, with keys, budgets, receipts and acknowledgements on; with --worker a
-// worker asks the upstream instead of the broker), and, with --peer, through Portkey's gateway, which authenticates nobody and meters nothing. Requests leave at planned moments whatever the answers
-// do; "added" is the difference to the direct call. --folder says on which disk the database lies: what a commit costs there is printed,
-// because a receipt is durable before its answer ends. --profile writes CPU profiles of all targets.
+// worker asks the upstream instead of the broker), and, with --peer, through Portkey's gateway, which authenticates nobody and meters
+// nothing. Requests leave at planned moments whatever the answers do; "added" is the difference to the direct call. --folder says on
+// which disk the database lies: what a commit costs there is printed, because a receipt is durable before its answer ends. --profile
+// writes CPU profiles of all targets.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'

@@ -112,8 +112,8 @@ type SpendMethods = 'write' | 'unfinished' | 'spends' | 'spend' | 'totals'
 
 function spendQueries(sql: Sql): Pick<RouterRepository, SpendMethods> {
   return {
-    write: (holder, { opened, spent, outcomes, answers }) =>
-      sql.transaction(async (session) => {
+    async write(holder, { opened, spent, outcomes, answers }) {
+      const work = async (session: SqlSession) => {
         await insertSpends(session, opened, 'DO NOTHING')
         await bookSpends(session, holder, spent)
         await applyOutcomes(session, outcomes)
@@ -123,7 +123,11 @@ function spendQueries(sql: Sql): Pick<RouterRepository, SpendMethods> {
             [keyId, idempotencyKey, answer.status, JSON.stringify(answer.headers), answer.body],
           )
         }
-      }),
+      }
+      // One statement is a transaction of its own; asking for one would cost two more round trips while a stream begins.
+      const single = spent.length === 0 && answers.length === 0 && (opened.length === 0) !== (outcomes.length === 0)
+      await (single ? work(sql) : sql.transaction(work))
+    },
     async unfinished(limit) {
       const rows = await sql.query<SpendRow>(
         `SELECT ${SPEND_COLUMNS} FROM compute_router.spends WHERE state IN ('open', 'signed') ORDER BY at_ms LIMIT $1`,
