@@ -5,9 +5,8 @@ export class Memory {
   /** Bytes in use, a multiple of 32; what lies behind may hold an older frame's bytes. */
   size = 0
 
-  /** Gas to reach `end` (exclusive), at least one byte beyond `size`. Infinity beyond what is ever given. */
+  /** Gas to reach `end` (exclusive), at least one byte beyond `size`. */
   costOf(end: number): number {
-    if (end > MEMORY_BYTES_MAX) return Number.POSITIVE_INFINITY
     const words = Math.ceil(end / 32)
     const before = this.size / 32
     return 3 * (words - before) + Math.floor((words * words) / 512) - Math.floor((before * before) / 512)
@@ -29,6 +28,7 @@ export class Memory {
   /** Brings a range into use and returns what that costs; leaves memory alone where it costs more than `gas`. */
   reach(offset: number, length: number, gas: number): number {
     if (length === 0 || offset + length <= this.size) return 0
+    if (offset + length > MEMORY_BYTES_MAX) return Number.POSITIVE_INFINITY
     const cost = this.costOf(offset + length)
     if (cost <= gas) this.expand(offset + length)
     return cost
@@ -59,5 +59,5 @@ export const EMPTY: Uint8Array = new Uint8Array(0)
 const MEMORY_BYTES_FIRST = 4_096
 /** Per frame that waits to be used again; 64 of them in each of a few machines. */
 const MEMORY_BYTES_KEPT = 65_536
-/** 137 thousand million gas: more than any block has, so this bounds only calls that name a gas limit of their own. */
+/** 137 thousand million gas: more than any block has, so beyond it is out of gas also for calls that name a limit of their own. */
 const MEMORY_BYTES_MAX = 268_435_456

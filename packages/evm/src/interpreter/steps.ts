@@ -10,6 +10,7 @@ import {
   KECCAK_WORD_GAS,
   LOG_BYTE_GAS,
   NEW_ACCOUNT_GAS,
+  SSTORE_SENTRY_GAS,
   STACK_NEEDED,
   STATIC_GAS,
 } from './gas-table.ts'
@@ -17,6 +18,8 @@ import { hexOfKey } from './keys.ts'
 import type { Machine } from './machine.ts'
 import { isEmptyAccount, storeChange } from './state-ops.ts'
 import * as word from './word.ts'
+
+const SSTORE = 0x55
 
 /** Tells the step hook what is about to happen, and what it will cost without the gas that a call gives away. */
 export function emitStep(machine: Machine, frame: Frame, opcode: number): void {
@@ -35,7 +38,7 @@ export function emitStep(machine: Machine, frame: Frame, opcode: number): void {
     stack,
     memory: memory.bytes.subarray(0, memory.size),
     address: hexOfKey(frame.address),
-    refund: BigInt(machine.substate.refund),
+    refund: BigInt(machine.substate.refund + (opcode === SSTORE && enough ? storeRefund(machine, frame) : 0)),
     static: frame.isStatic,
   })
 }
@@ -67,7 +70,7 @@ function dynamicGas(machine: Machine, frame: Frame, opcode: number): number {
       return memoryGas(frame, top(0), 1)
     case 0x54:
       return machine.substate.isWarmSlot(frame.address, word.slotKey(s, sp - 8)) ? 0 : COLD_SLOT_GAS
-    case 0x55:
+    case SSTORE:
       return storeGas(machine, frame)
     case 0x5e:
       return COPY_WORD_GAS * words(2) + memoryGas(frame, Math.max(top(0), top(1)), top(2))
@@ -103,10 +106,21 @@ function coldAccountGas({ substate }: Machine, address: string): number {
   return substate.isWarm(address) ? 0 : COLD_ACCOUNT_GAS
 }
 
-function storeGas({ state, substate }: Machine, { stack: s, sp, address }: Frame): number {
-  const slot = word.slotKey(s, sp - 8)
+function storeGas(machine: Machine, frame: Frame): number {
+  const slot = word.slotKey(frame.stack, frame.sp - 8)
+  const cold = !machine.substate.isWarmSlot(frame.address, slot)
+  return pendingChange(machine, frame, slot).gas + (cold ? COLD_SLOT_GAS + 100 : 0)
+}
+
+/** geth counts what a store gives back while it prices it, so its step shows that already. */
+function storeRefund(machine: Machine, frame: Frame): number {
+  if (frame.isStatic || frame.gas <= SSTORE_SENTRY_GAS) return 0
+  return pendingChange(machine, frame, word.slotKey(frame.stack, frame.sp - 8)).refund
+}
+
+function pendingChange({ state }: Machine, { stack: s, sp, address }: Frame, slot: string): ReturnType<typeof storeChange> {
   const values = { current: state.storage(address, slot), original: state.originalStorage(address, slot) }
-  return storeChange(s, sp - 16, values).gas + (substate.isWarmSlot(address, slot) ? 0 : COLD_SLOT_GAS + 100)
+  return storeChange(s, sp - 16, values)
 }
 
 function callGas(machine: Machine, frame: Frame, opcode: number): number {

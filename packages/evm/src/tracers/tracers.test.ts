@@ -206,6 +206,23 @@ describe('struct logger', () => {
   })
 })
 
+test('a store shows the refund that it brings, as geth counts it', async () => {
+  // SSTORE(1, 5); SSTORE(1, 0): back to what it was.
+  const chain = await testChain({ [at(1)]: contract('60056001555f60015500') })
+  const { structLogs } = (await chain.executor.traceCall(
+    chain.genesis.header.stateRoot,
+    chain.next(),
+    { to: at(1) },
+    { tracer: 'structLogger' },
+  )) as any
+  const stores = structLogs.filter(({ op }: { op: string }) => op === 'SSTORE')
+  expect(stores.map(({ refund, gasCost }: { refund?: number; gasCost: number }) => [refund, gasCost])).toEqual([
+    [undefined, 22_100],
+    [19_900, 100],
+  ])
+  expect(structLogs.at(-1)).toMatchObject({ op: 'STOP', refund: 19_900 })
+})
+
 describe('small tracers', () => {
   test('4byteTracer counts selectors, noopTracer prints nothing', async () => {
     const { trace } = await scene()
