@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
@@ -8,7 +9,7 @@ import { cryptoRandom } from '@zerog/adapters/random/crypto'
 import { assignRows, createWindow, type Member, windowMessage } from '@zerog/availability'
 import { blstMultisignature } from '@zerog/consensus/blst'
 import { concatBytes, ZerogError } from '@zerog/primitives'
-import { createInProcessNetwork, createMetrics, createModuleRpc, createTracing } from '@zerog/runtime'
+import { createInProcessNetwork, createMetrics, createModuleRpc, createTracing, learnCertificate } from '@zerog/runtime'
 import { initAuthority, issueIdentity } from '@zerog/runtime/certs'
 import { nodeDialer } from '../src/adapters/foreign/dialer.ts'
 import { rpcMemberConnector } from '../src/adapters/grpc/member-connector.ts'
@@ -136,6 +137,20 @@ test('a socket that leads nowhere, and an installation that shows nobody, are to
   ] as const) {
     const member = rpcMemberConnector(dialerOf('da-disperser', home))(at(socket))
     expect(await refusal(member.signWindow([coded.statement], never))).toBe('DEPENDENCY_UNAVAILABLE')
+  }
+}, 60_000)
+
+test('a server that never finishes its handshake is given up', async () => {
+  const silent = createServer((socket) => void socket.on('error', () => {}).resume())
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  try {
+    const { port } = silent.address() as AddressInfo // it listens
+    const started = performance.now()
+    const learned = learnCertificate({ host: '127.0.0.1', port }, { timeoutMs: 300 })
+    expect(await refusal(learned)).toBe('DEADLINE_EXCEEDED')
+    expect(performance.now() - started).toBeGreaterThan(250)
+  } finally {
+    await new Promise((resolve) => silent.close(resolve))
   }
 }, 60_000)
 

@@ -29,9 +29,10 @@ export async function learnCertificate(
     ALPNProtocols: ['h2'],
     minVersion: 'TLSv1.3',
   })
-  socket.setTimeout(options.timeoutMs, () => {
+  // All of it, not each pause: a server that sends byte by byte is none.
+  const timer = setTimeout(() => {
     reject(new ZerogError('DEADLINE_EXCEEDED', { message: `${address} did not finish its handshake in ${options.timeoutMs} ms` }))
-  })
+  }, options.timeoutMs)
   socket.once('error', (cause) => {
     reject(new ZerogError('DEPENDENCY_UNAVAILABLE', { message: `${address} cannot be reached by TLS: ${cause.message}`, cause }))
   })
@@ -44,6 +45,7 @@ export async function learnCertificate(
   try {
     return await promise
   } finally {
+    clearTimeout(timer)
     socket.destroy()
   }
 }
