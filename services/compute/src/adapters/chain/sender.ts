@@ -1,7 +1,7 @@
 import type { ChainClient } from '@zerog/ports'
 import { assert, type Hex, ZerogError } from '@zerog/primitives'
-import { keccak256 } from 'viem/utils'
 import { privateKeyToAccount } from 'viem/accounts'
+import { keccak256 } from 'viem/utils'
 import type { SentTransaction } from '../../app/broker/repository.ts'
 import type { SendOutcome, TransactionSender } from '../../app/broker/sender.ts'
 
