@@ -104,11 +104,20 @@ describe('money', () => {
   test('many requests at once cannot spend more than there is, however they race', async () => {
     await fund(installation.chain, 4, installation.provider, '1.0004')
     const poor = await bearer(4, installation.provider)
-    installation.worker.tokenMs = 20
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>()
+    installation.worker.gate = gate
     // Each may cost 0.000124 0G at most: three of them fit beside the 1 0G that stays locked.
     const body = { ...chat, max_tokens: 286 }
-    const answers = await Promise.all(Array.from({ length: 12 }, () => post(body, poor)))
-    installation.worker.tokenMs = 0
+    let refused = 0
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const answer = await post(body, poor)
+        // None is answered, and gives back what it did not use, before all others were refused.
+        if (answer.status === 400 && ++refused === 9) open()
+        return answer
+      }),
+    )
+    installation.worker.gate = undefined
     const statuses = answers.map(({ status }) => status)
     expect(statuses.filter((status) => status === 200).length).toBe(3)
     expect(statuses.filter((status) => status === 400).length).toBe(9)

@@ -16,6 +16,8 @@ export type MockBehaviour = {
   models: Model[]
   /** Pause before each token, ms. */
   tokenMs: number
+  /** Waited for before the first token. */
+  gate: Promise<void> | undefined
   /** Throws this instead of the token of this number. */
   failAt: { readonly token: number; readonly error: ZerogError } | undefined
   /** Stops answering at this token, and ignores that the caller left. */
@@ -49,6 +51,7 @@ export function mockBehaviour(): MockBehaviour {
   return {
     models: [mockModel('mock-model')],
     tokenMs: 0,
+    gate: undefined,
     failAt: undefined,
     hangAt: undefined,
     claims: undefined,
@@ -110,6 +113,7 @@ async function* generate(
   const length = Math.min(words.length, request.maxTokens)
   let produced = 0
   try {
+    await behaviour.gate
     for (; produced < length; produced++) {
       if (behaviour.failAt?.token === produced) throw behaviour.failAt.error
       if (behaviour.hangAt === produced) await new Promise(() => {})
