@@ -13,8 +13,6 @@ const HEAD_KEY = new TextEncoder().encode('head')
 /** States of how many blocks before the head are kept: calls, proofs and traces work there. */
 export type History = number | 'archive'
 
-export type StateHistory = ReturnType<typeof createHistory>
-
 /**
  * Forgets states by age. A block's commit records which nodes it replaced; when it is older than the window, those that no later block
  * made again are deleted, in the commit of the block that makes it so. A node belongs to one place of one trie at a time (the hash of its
