@@ -127,6 +127,13 @@ describe('frames', () => {
   })
 })
 
+test('init code that begins with 0xef00 is run, and its undefined operation takes the gas that it was given', async () => {
+  // MSTORE8(0, 0xef); CREATE of two bytes; return the result and what is left.
+  const ran = await run(['60ef5f5360025f5ff05f525a60205260405ff3'], { gas: 1_000_000n })
+  expect(ran.output.slice(0, 66)).toBe(`0x${'00'.repeat(32)}`)
+  expect(Number(`0x${ran.output.slice(66)}`)).toBeLessThan(1_000_000 / 64)
+})
+
 describe('a pause', () => {
   test('changes nothing: a run in a thousand pieces is the run in one', () => {
     const once = machineRun(Number.POSITIVE_INFINITY)
