@@ -119,7 +119,7 @@ const environment: BlockEnvironment = {
 type Run = (code: Hex) => Promise<bigint>
 
 async function ours(): Promise<Run> {
-  const executor = createExecutor({ kv: memoryKv(), chainId: 31_337n, engine: 'zerog' })
+  const executor = createExecutor({ kv: memoryKv(), chainId: 31_337n })
   const genesis = await executor.genesis({ allocation: {}, environment: { ...environment, height: 0n } })
   executor.commit(genesis)
   return async (code) => {

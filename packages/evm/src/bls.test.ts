@@ -5,8 +5,8 @@ import { bls12_381 } from '@noble/curves/bls12-381.js'
 import { memoryKv } from '@zerog/adapters'
 import { bigintToBytes, bytesToBigint, concatBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { chainBls, isBlsLoaded, isBlsPrecompile, loadBls } from './engine/bls.ts'
-import { createEngine } from './engine/create-engine.ts'
 import type { EngineName } from './engine/engine.ts'
+import { loadEngine } from './engine/load-engine.ts'
 import { createNodeStore } from './state/node-store.ts'
 import { NEW_ACCOUNT, stateKey } from './state/world-state.ts'
 import { EMPTY_ROOT } from './trie/trie.ts'
@@ -17,7 +17,8 @@ const { cases } = JSON.parse(readFileSync(PATH, 'utf8')) as { cases: Case[] }
 
 /** Runs a precompile as a transaction would reach it; with `code`, a contract that is called instead. */
 async function run(address: Hex, input: Uint8Array, code?: Hex, name: EngineName = 'zerog') {
-  const engine = createEngine(name, { fork: 'prague', chainId: 31_337n, store: createNodeStore(memoryKv()) })
+  const create = await loadEngine(name)
+  const engine = create({ fork: 'prague', chainId: 31_337n, store: createNodeStore(memoryKv()) })
   engine.open(EMPTY_ROOT, {
     height: 1n,
     parentHash: `0x${'00'.repeat(32)}`,

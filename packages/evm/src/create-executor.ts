@@ -4,9 +4,9 @@ import { type Produced, produceBlock, produceGenesis, reproduceBlock } from './b
 import { createCalls, type WithEngine } from './calls.ts'
 import { blockTransactionBytes, headerHash } from './codec/block.ts'
 import type { SenderRecovery } from './codec/recovery.ts'
-import { createEngine } from './engine/create-engine.ts'
-import type { Engine, EngineName } from './engine/engine.ts'
+import type { Engine, EngineFactory } from './engine/engine.ts'
 import { applyStateOverrides } from './engine/requests.ts'
+import { createZerogEngine } from './engine/zerog-engine.ts'
 import type { Executor, StateOverrides } from './executor.ts'
 import { type BaseFeePolicy, DEVNET_BASE_FEE, validateHeader } from './header-rules.ts'
 import type { Precompile } from './interpreter/precompiles/precompile.ts'
@@ -17,8 +17,8 @@ import { createNodeStore, type StateAdditions } from './state/node-store.ts'
 import { stateKey } from './state/world-state.ts'
 
 export type ExecutorOptions = {
-  /** Whose interpreter runs the code. */
-  readonly engine?: EngineName
+  /** Whose interpreter runs the code. Default: our own; others by `loadEngine`. */
+  readonly engine?: EngineFactory
   /** Holds trie nodes and codes in the tables `trie` and `code`, addressed by their hashes. */
   readonly kv: Kv
   readonly chainId: bigint
@@ -49,7 +49,7 @@ export type EditedState = { readonly stateRoot: Hex; readonly height: bigint }
 /** Execution on our own state, trie and state transition, with the interpreter that `engine` names. */
 export function createExecutor(options: ExecutorOptions): ChainExecutor {
   const {
-    engine = 'zerog',
+    engine = createZerogEngine,
     history = 'archive',
     recovery,
     kv,
@@ -67,7 +67,7 @@ export function createExecutor(options: ExecutorOptions): ChainExecutor {
     if (!store.has(root) && states.forgot(root)) throw states.gone(stateRoot)
   }
   const own = new Map(Object.entries(precompiles).map(([address, precompile]) => [stateKey(address), precompile]))
-  const newEngine = (): Engine => createEngine(engine, { fork: 'prague', chainId, store, precompiles: own })
+  const newEngine = (): Engine => engine({ fork: 'prague', chainId, store, precompiles: own })
   const uncommitted = new Map<Hex, StateAdditions>()
   let builder = newEngine()
   let building: Promise<unknown> = Promise.resolve()

@@ -19,7 +19,7 @@ export { curveEngine, privateKeyAddress, recoverAddress, signHash } from './code
 export { authorizationHash, createAddress, createAddress2, decodeTransaction } from './codec/transaction.ts'
 export { type ChainExecutor, createExecutor, type ExecutorOptions } from './create-executor.ts'
 export { delegationOf } from './engine/delegation.ts'
-export type { EngineName } from './engine/engine.ts'
+export type { EngineFactory, EngineName } from './engine/engine.ts'
 export { intrinsicGas } from './engine/gas.ts'
 export { BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS, SYSTEM_ADDRESS, SYSTEM_CONTRACTS } from './engine/system-contracts.ts'
 export { recoverAuthority } from './engine/transition.ts'

@@ -5,8 +5,8 @@ import { type RlpItem, rlpEncode } from '../codec/rlp.ts'
 import { privateKeyAddress } from '../codec/signature.ts'
 import { decodeTransaction } from '../codec/transaction.ts'
 import { blobBaseFeeOf } from '../engine/blobs.ts'
-import { createEngine } from '../engine/create-engine.ts'
 import type { Engine, EngineName } from '../engine/engine.ts'
+import { loadEngine } from '../engine/load-engine.ts'
 import { transactionRequest } from '../engine/requests.ts'
 import { applyMessage, type MessageRequest } from '../engine/transition.ts'
 import type { AccessListItem, Authorization, BlockEnvironment, Log } from '../executor.ts'
@@ -24,7 +24,8 @@ export async function runStateCase({ test, post, fork, engine: name }: StateCase
   const chainId = isObject(test.config) && test.config.chainid !== undefined ? quantity(test.config.chainid, 'chainid') : 1n
   const store = createNodeStore(NOTHING_STORED)
   const environment = toEnvironment(object(test.env, 'env'), fork)
-  const engine = createEngine(name, { fork, chainId, store, blockHash: testBlockHash })
+  const create = await loadEngine(name)
+  const engine = create({ fork, chainId, store, blockHash: testBlockHash })
   engine.open(EMPTY_ROOT, environment)
   allocate(engine, object(test.pre, 'pre'))
   const { root, additions } = engine.state.seal()

@@ -1,4 +1,3 @@
-import { type EVMBLSInterface, EVMError } from '@ethereumjs/evm'
 import { assert, bytesToBigint } from '@zerog/primitives'
 import type * as Mcl from 'mcl-wasm'
 
@@ -47,8 +46,11 @@ async function load(): Promise<void> {
   loaded = { mcl, one, one2 }
 }
 
-/** Throws EVMError for whatever is no point of the curve or, where it matters, of the subgroup. */
-export const chainBls: EVMBLSInterface = {
+/** The name of EIP-2537's operations; each takes and gives points as the EIP encodes them. */
+export type BlsOperation = 'addG1' | 'msmG1' | 'addG2' | 'msmG2' | 'pairingCheck' | 'mapFPtoG1' | 'mapFP2toG2'
+
+/** Throws for whatever is no point of the curve or, where it matters, of the subgroup. */
+export const chainBls: Readonly<Record<BlsOperation, (input: Uint8Array) => Uint8Array>> = {
   addG1: (input) => writeG1(library().mcl.add(readG1(input, 0, false), readG1(input, G1_BYTES, false))),
   addG2: (input) => writeG2(library().mcl.add(readG2(input, 0, false), readG2(input, G2_BYTES, false))),
   mapFPtoG1: (input) => writeG1(readFp(input, 0).mapToG1()),
@@ -251,6 +253,6 @@ function isZero(input: Uint8Array, offset: number, length: number): boolean {
   return true
 }
 
-function invalid(): EVMError {
-  return new EVMError(EVMError.errorMessages.BLS_12_381_POINT_NOT_ON_CURVE)
+function invalid(): Error {
+  return new Error('not a point of the curve')
 }

@@ -19,6 +19,8 @@ export type EngineOptions = {
   readonly blockHash?: (height: bigint) => Uint8Array
 }
 
+export type EngineFactory = (options: EngineOptions) => Engine
+
 /** One interpreter with one state; runs one message at a time. After an abort it is thrown away. */
 export type Engine = {
   readonly name: EngineName

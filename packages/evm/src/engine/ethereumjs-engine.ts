@@ -1,5 +1,13 @@
 import { Hardfork } from '@ethereumjs/common'
-import { EVM, type EVMResult, type EVMRunCallOpts, type Message, NobleBN254 } from '@ethereumjs/evm'
+import {
+  EVM,
+  type EVMBLSInterface,
+  EVMError,
+  type EVMResult,
+  type EVMRunCallOpts,
+  type Message,
+  NobleBN254,
+} from '@ethereumjs/evm'
 import { Address } from '@ethereumjs/util'
 import { assert, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { createAddress, createAddress2 } from '../codec/transaction.ts'
@@ -24,7 +32,7 @@ export function createEthereumjsEngine({ fork, chainId, store, blockHash }: Engi
     common,
     stateManager: createStateManager(state),
     bn254: new NobleBN254(),
-    bls: chainBls,
+    bls: libraryBls,
     blockchain: {
       getBlock: async (height) => {
         const known = (): Uint8Array => (environment === undefined ? ZERO_HASH : historicHash(state, environment, BigInt(height)))
@@ -160,6 +168,20 @@ export class ChainEvm extends EVM {
     return performance.now() - this.#turnStartedMs > TURN_MS
   }
 }
+
+/** Our curve in the library's form: it knows its own kind of error only. */
+const libraryBls = Object.fromEntries(
+  Object.entries(chainBls).map(([name, operate]) => [
+    name,
+    (input: Uint8Array) => {
+      try {
+        return operate(input)
+      } catch {
+        throw new EVMError(EVMError.errorMessages.BLS_12_381_POINT_NOT_ON_CURVE)
+      }
+    },
+  ]),
+) as unknown as EVMBLSInterface // the same names
 
 const ZERO_HASH = new Uint8Array(32)
 

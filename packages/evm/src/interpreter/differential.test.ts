@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { memoryKv } from '@zerog/adapters'
 import { fromHex, type Hex, toHex } from '@zerog/primitives'
-import { createEngine } from '../engine/create-engine.ts'
 import type { EngineName } from '../engine/engine.ts'
+import { loadEngine } from '../engine/load-engine.ts'
 import { createNodeStore } from '../state/node-store.ts'
 import { NEW_ACCOUNT, stateKey } from '../state/world-state.ts'
 import { ENVIRONMENT } from '../test-chain.ts'
@@ -151,7 +151,8 @@ function sceneOf(seed: number): Scene {
 }
 
 async function outcome(name: EngineName, { codes, data, gas, to, value }: Scene): Promise<unknown> {
-  const engine = createEngine(name, { fork: 'prague', chainId: 31_337n, store: createNodeStore(memoryKv()) })
+  const create = await loadEngine(name)
+  const engine = create({ fork: 'prague', chainId: 31_337n, store: createNodeStore(memoryKv()) })
   const { state } = engine
   engine.open(EMPTY_ROOT, { ...ENVIRONMENT, height: 300n })
   state.putAccount(stateKey(SENDER), { ...NEW_ACCOUNT, nonce: 1n, balance: 10n ** 18n })

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals'
 import { memoryKv } from '@zerog/adapters'
 import { fromHex, type Hex, toHex } from '@zerog/primitives'
 import fc from 'fast-check'
-import { createEngine } from '../engine/create-engine.ts'
 import type { EngineMessage } from '../engine/engine.ts'
+import { createZerogEngine } from '../engine/zerog-engine.ts'
 import { createNodeStore } from '../state/node-store.ts'
 import { createWorldState, NEW_ACCOUNT, stateKey } from '../state/world-state.ts'
 import { ENVIRONMENT } from '../test-chain.ts'
@@ -30,7 +30,7 @@ const NOTHING = {
 } as const
 
 function engineWith(codes: readonly string[], precompiles?: Precompiles) {
-  const engine = createEngine('zerog', {
+  const engine = createZerogEngine({
     fork: 'prague',
     chainId: 31_337n,
     store: createNodeStore(memoryKv()),

@@ -39,7 +39,8 @@ const { values } = parseArgs({
   },
 })
 
-if (values.help) {
+if (values.help || !['zerog', 'ethereumjs'].includes(values.engine)) {
+  process.exitCode = values.help ? 0 : 2
   process.stdout.write(USAGE)
 } else if (values.case === undefined) {
   process.exitCode = await campaign()
@@ -49,7 +50,7 @@ if (values.help) {
 
 function optionsOf(seed: bigint): RunOptions {
   return {
-    engine: values.engine as EngineName, // createExecutor refuses what it does not know
+    engine: values.engine as EngineName, // one of ENGINES, see above
     frames: values.frames !== '0' && seed % BigInt(values.frames) === 0n,
     replay: seed % 8n === 0n,
     ...(values.portable && { oracle: { crypto: 'portable' } }),

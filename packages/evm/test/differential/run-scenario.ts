@@ -4,6 +4,7 @@ import { decodeTransaction } from '../../src/codec/transaction.ts'
 import { createExecutor } from '../../src/create-executor.ts'
 import type { EngineName } from '../../src/engine/engine.ts'
 import { verifyKzgProof } from '../../src/engine/kzg.ts'
+import { loadEngine } from '../../src/engine/load-engine.ts'
 import { SYSTEM_CONTRACTS } from '../../src/engine/system-contracts.ts'
 import type {
   BlockEnvironment,
@@ -86,7 +87,7 @@ async function openRun(scenario: Scenario, options: RunOptions): Promise<Run> {
     blockHash: (height) => hashes.get(height),
     ...(options.oracle ?? { crypto: 'shared', verifyPoint: verifyKzgProof }),
   })
-  const executor = createExecutor({ kv: memoryKv(), chainId: BigInt(CHAIN_ID), engine: options.engine })
+  const executor = createExecutor({ kv: memoryKv(), chainId: BigInt(CHAIN_ID), engine: await loadEngine(options.engine) })
   const allocation = allocationOf(scenario)
   const genesis = await executor.genesis({ allocation, environment: GENESIS })
   executor.commit(genesis)

@@ -1,4 +1,4 @@
-import { chainBls, isBlsLoaded, loadBls } from '../../engine/bls.ts'
+import { type BlsOperation, chainBls, isBlsLoaded, loadBls } from '../../engine/bls.ts'
 import type { Precompile } from './precompile.ts'
 
 // EIP-2537: lengths and prices; the points are engine/bls.ts.
@@ -28,9 +28,7 @@ const G2_DISCOUNTS = [
 
 const INVALID_LENGTH = 'invalid input length'
 
-type Operation = 'addG1' | 'msmG1' | 'addG2' | 'msmG2' | 'pairingCheck' | 'mapFPtoG1' | 'mapFP2toG2'
-
-function precompile(operation: Operation, isLength: (length: number) => boolean, gas: Precompile['gas']): Precompile {
+function precompile(operation: BlsOperation, isLength: (length: number) => boolean, gas: Precompile['gas']): Precompile {
   return {
     gas,
     run: (input) => {
