@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 const MAIN = join(import.meta.dirname, '../packages/cli/src/main.ts')
+/** As `npm run up` sets it: modules are compiled once per checkout, not once per process. */
+const NODE_COMPILE_CACHE = join(import.meta.dirname, '../.zerog/cache/node')
 const SHAPES = [
   { name: 'one process', flags: [], targetSeconds: 6, targetMib: 1024 },
   { name: 'one process per target', flags: ['--processes'], targetSeconds: undefined, targetMib: 2048 },
@@ -63,7 +65,10 @@ function down(dataDir: string): void {
 }
 
 function zerog(args: readonly string[]): void {
-  execFileSync(process.execPath, [MAIN, ...args, '--json'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(process.execPath, [MAIN, ...args, '--json'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, NODE_COMPILE_CACHE },
+  })
 }
 
 /** Sum of PSS over every process that has the folder in its command line or environment, with their children. */
