@@ -86,6 +86,8 @@ withServer('redis', () => {
       server = await server.restart()
       let answer: unknown
       while (answer !== 'back') {
+        // It may refuse without asking anybody: the connection needs its turns.
+        await new Promise(setImmediate)
         answer = await cache.ping().then(
           () => 'back',
           (error: unknown) => error,

@@ -1,6 +1,6 @@
 import type { Cache, Logger } from '@zerog/ports'
 import { assert, ZerogError } from '@zerog/primitives'
-import { Redis } from 'ioredis'
+import { Redis, ReplyError } from 'ioredis'
 
 export type RedisCacheOptions = {
   /** redis://user:password@host:port/database, rediss:// for TLS. */
@@ -24,7 +24,13 @@ const COUNT = `
   if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
   return total`
 
-/** Shared by all replicas. Slow or away means DEPENDENCY_UNAVAILABLE within a second: a cache is not worth waiting for. */
+/** After a command without an answer others are refused at once, and after this time one of them asks again. */
+const AWAY_MS = 500
+
+/**
+ * Shared by all replicas. Slow or away means DEPENDENCY_UNAVAILABLE, within a second the first time and then at once: a cache is not
+ * worth waiting for.
+ */
 export function redisCache({ url, keyPrefix = 'zerog:', logger }: RedisCacheOptions): Cache {
   const redis = new Redis(url, {
     lazyConnect: true,
@@ -37,16 +43,33 @@ export function redisCache({ url, keyPrefix = 'zerog:', logger }: RedisCacheOpti
   })
   redis.on('error', (error) => logger?.warn('cache_connection_lost', { error: String(error) }))
 
+  /** What the last command ended with, where that was no answer. */
+  let away: { readonly error: unknown; readonly sinceMs: number } | undefined
+  let asking = false
+
   async function ask<T>(work: () => Promise<T>): Promise<T> {
+    if (away !== undefined && (asking || performance.now() - away.sinceMs < AWAY_MS)) throw unavailable(away.error)
+    const first = away !== undefined
+    asking ||= first
     try {
-      return await work()
+      const answer = await work()
+      away = undefined
+      return answer
     } catch (error) {
-      throw new ZerogError('DEPENDENCY_UNAVAILABLE', {
-        message: `Redis at ${redis.options.host}:${redis.options.port} does not answer (${error}); check that it runs and can be reached`,
-        retryAfterMs: 1_000,
-        cause: error,
-      })
+      // A refusal is an answer, too.
+      if (!(error instanceof ReplyError)) away = { error, sinceMs: performance.now() }
+      throw unavailable(error)
+    } finally {
+      if (first) asking = false
     }
+  }
+
+  function unavailable(error: unknown): ZerogError {
+    return new ZerogError('DEPENDENCY_UNAVAILABLE', {
+      message: `Redis at ${redis.options.host}:${redis.options.port} does not answer (${error}); check that it runs and can be reached`,
+      retryAfterMs: 1_000,
+      cause: error,
+    })
   }
 
   return {
