@@ -14,13 +14,13 @@ import { bundleForBrowser } from './support/bundle.ts'
 /** Bytes of the minified bundle. Raise one only with the reason in the commit. */
 const BUDGETS = [
   { what: 'whole entry', source: "export * from '@zerog/sdk'", budget: 285_000 },
-  { what: 'whole entry without viem', source: "export * from '@zerog/sdk'", external: ['viem'], budget: 70_000 },
+  { what: 'whole entry without viem', source: "export * from '@zerog/sdk'", external: ['viem'], budget: 75_000 },
   { what: 'client only', source: "export { createZerogClient } from '@zerog/sdk'", budget: 265_000 },
   {
     what: 'client only, without viem',
     source: "export { createZerogClient } from '@zerog/sdk'",
     external: ['viem'],
-    budget: 64_000,
+    budget: 69_000,
   },
   { what: 'light client alone', source: "export { nobleMultisignature, sampleBundle } from '@zerog/sdk/light'", budget: 130_000 },
   {

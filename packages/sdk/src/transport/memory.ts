@@ -22,6 +22,8 @@ const MARKET: Hex = '0x0600000000000000000000000000000000000102'
 type Entry = {
   readonly root: Hex
   readonly sizeBytes: number
+  /** Subtrees of the submission as a node names them: levels and root. */
+  readonly nodes: readonly (readonly [number, Hex])[]
   readonly segments: Map<number, Segment>
   readonly segmentCount: number
 }
@@ -71,7 +73,9 @@ export function memoryTransport(options: MemoryNetworkOptions = {}): Transport {
     const [{ data: submission }] = call.args
     const root = rootOfNodes(submission.nodes)
     const sizeBytes = Number(submission.length)
-    const entry: Entry = { root, sizeBytes, segments: new Map(), segmentCount: fileLayout(sizeBytes).segmentCount }
+    const nodes = submission.nodes.map(({ root, height }) => [Number(height) + 1, root] as const)
+    const { segmentCount } = fileLayout(sizeBytes)
+    const entry: Entry = { root, sizeBytes, nodes, segments: new Map(), segmentCount }
     entries.push(entry)
     for (const [index, segment] of (early.get(root) ?? []).entries()) entry.segments.set(index, segment)
     const topics = encodeEventTopics({ abi: FLOW_ABI, eventName: 'Submit', args: { sender: from, identity: keccak256(root) } })
@@ -202,7 +206,7 @@ function infoOf(entries: readonly Entry[], entry: Entry | undefined): unknown {
   if (entry === undefined) return null
   const finalized = entry.segments.size === entry.segmentCount
   return {
-    tx: { dataMerkleRoot: entry.root, size: entry.sizeBytes, seq: entries.indexOf(entry) },
+    tx: { dataMerkleRoot: entry.root, size: entry.sizeBytes, seq: entries.indexOf(entry), merkleNodes: entry.nodes },
     finalized,
     pruned: false,
     uploadedSegNum: entry.segments.size,
