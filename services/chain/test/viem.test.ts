@@ -79,8 +79,8 @@ describe('viem', () => {
     const { reader } = clients()
     const address = await deployGreeter()
     const attempt = { account: alice, address, abi: greeterAbi, functionName: 'setGreeting', args: [''] } as const
-    for (const failing of [reader.simulateContract(attempt), reader.estimateContractGas(attempt)]) {
-      const error = await failing.then(
+    for (const fail of [() => reader.simulateContract(attempt), () => reader.estimateContractGas(attempt)]) {
+      const error = await (fail() as Promise<unknown>).then(
         () => undefined,
         (thrown: unknown) => thrown,
       )
