@@ -28,7 +28,8 @@ export type Hold = {
 }
 
 export type Keys = {
-  authenticate(authorization: string | undefined): Promise<LiveKey>
+  /** `fresh`: with budget and spending as the books have them now. */
+  authenticate(authorization: string | undefined, options?: { readonly fresh?: boolean }): Promise<LiveKey>
   /** Counts a request of a key and reserves the most that it can cost. Throws 429 in OpenAI's words. */
   hold(key: LiveKey, of: { readonly feeMax: bigint; readonly tokensMax: number }): Promise<Hold>
   /** Forgets what is remembered of a key, after the administrator changed it. */
@@ -117,7 +118,7 @@ export function createKeys(
   }
 
   return {
-    async authenticate(authorization) {
+    async authenticate(authorization, { fresh = false } = {}) {
       const text = bearerOf(authorization)
       if (text === undefined) {
         throw unauthorized(
@@ -128,7 +129,7 @@ export function createKeys(
       const digest = virtualKeyDigest(text)
       if (digest === undefined) throw unauthorized('Incorrect API key provided. Keys of this router begin with sk-zerog-.')
       const known = byDigest.get(digest)
-      if (known !== undefined && clock.nowMs() - known.readAtMs < options.keyTtlMs) return known
+      if (!fresh && known !== undefined && clock.nowMs() - known.readAtMs < options.keyTtlMs) return known
       return read(digest)
     },
     async hold(key, { feeMax, tokensMax }) {

@@ -56,14 +56,13 @@ export function registerReads(
     }
   })
   app.get('/v1/zerog/balance', async (request) => {
-    const { record } = await keys.authenticate(request.headers.authorization)
-    const fresh = (await repository.keys(100_000)).find(({ id }) => id === record.id) ?? record
-    const left = fresh.budget === null ? null : String(fresh.budget - fresh.spent)
+    const { record } = await keys.authenticate(request.headers.authorization, { fresh: true })
+    const left = record.budget === null ? null : String(record.budget - record.spent)
     return {
-      key: fresh.id,
-      name: fresh.name,
-      budget_wei: fresh.budget === null ? null : String(fresh.budget),
-      spent_wei: String(fresh.spent),
+      key: record.id,
+      name: record.name,
+      budget_wei: record.budget === null ? null : String(record.budget),
+      spent_wei: String(record.spent),
       remaining_wei: left,
     }
   })
