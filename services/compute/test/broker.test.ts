@@ -164,8 +164,12 @@ describe('an answer', () => {
 
 describe('billing', () => {
   test('every answer ends in a batch whose path leads from its receipt to what was settled, and the books agree to the wei', async () => {
+    // What the tests before left is settled first: chain and books say the same then.
+    const totalsBefore = await eventually(async () => {
+      const totals = await installation.repository.totals()
+      return totals.billable === 0n && totals.inBatches === 0n && totals
+    })
     const before = await account()
-    const totalsBefore = await installation.repository.totals()
     const ids: string[] = []
     for (const text of ['a', 'b c', 'd e f']) {
       const { response } = await ask(chat(text))
