@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { ZerogError } from '@zerog/primitives'
 import {
   type ChatAnswer,
@@ -18,6 +17,7 @@ import type { Act, ActionContext } from '../action.ts'
 import { DEVELOPMENT_ADMIN_TOKEN } from '../devnet/settings.ts'
 import { table } from '../output/output.ts'
 import { readingClient } from './client.ts'
+import { requireWritable, writeOutput } from './files.ts'
 import { formatAmount, parseAmount, parseInteger } from './values.ts'
 
 export function addComputeCommands(program: Command, act: Act): void {
@@ -192,6 +192,7 @@ type ChatFlags = {
 type KeyFlags = { name: string; budget?: string; requestsPerMinute?: string; tokensPerMinute?: string }
 
 async function ask(context: ActionContext, text: string, flags: ChatFlags) {
+  if (flags.evidence !== undefined) await requireWritable(flags.evidence)
   const client = await readingClient(context)
   const options = { ...(await credentials(context)), signal: context.signal }
   const models = await listModels(client, options)
@@ -246,7 +247,7 @@ async function writeEvidence(context: ActionContext, answer: ChatAnswer, file: s
   const { attachAnswer } = await import('@zerog/sdk/verify')
   const hashes = await getEvidence(await readingClient(context), answer.id, options)
   const bytes = attachAnswer(hashes, { request: answer.requestBytes, response: answer.responseBytes })
-  await writeFile(file, bytes)
+  await writeOutput(file, bytes)
   return { file, sizeBytes: bytes.length }
 }
 

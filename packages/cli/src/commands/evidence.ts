@@ -1,10 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises'
 import { ZerogError } from '@zerog/primitives'
 import { getEvidence } from '@zerog/sdk'
 import type { Command } from 'commander'
 import type { Act, ActionContext } from '../action.ts'
 import { readingClient } from './client.ts'
 import { credentials } from './compute.ts'
+import { readInput, requireWritable, writeOutput } from './files.ts'
 
 type Flags = { readonly out?: string; readonly request?: string; readonly response?: string; readonly wait: boolean }
 
@@ -30,12 +30,13 @@ async function fetchEvidence(context: ActionContext, id: string, flags: Flags) {
   if ((flags.request === undefined) !== (flags.response === undefined)) {
     throw new ZerogError('INVALID_ARGUMENT', { message: 'give --request and --response together, or neither' })
   }
+  const file = flags.out ?? `${id.replace(/[^\w.-]/g, '_')}.0gev`
+  await requireWritable(file)
   const [client, key] = await Promise.all([readingClient(context), credentials(context)])
   const waitMs = flags.wait ? (await context.settings()).timeoutMs : 0
   const fetched = await getEvidence(client, id, { ...key, waitMs, signal: context.signal })
   const bytes = await withAnswer(fetched, flags)
-  const file = flags.out ?? `${id.replace(/[^\w.-]/g, '_')}.0gev`
-  await writeFile(file, bytes)
+  await writeOutput(file, bytes)
   return {
     data: { id, file, sizeBytes: bytes.length, mode: bytes === fetched ? 'hash' : 'full' },
     text: `${file}: ${bytes.length} bytes; zerog verify ${file} --trust <set hash> checks it`,
@@ -45,12 +46,5 @@ async function fetchEvidence(context: ActionContext, id: string, flags: Flags) {
 async function withAnswer(bytes: Uint8Array, { request, response }: Flags): Promise<Uint8Array> {
   if (request === undefined || response === undefined) return bytes
   const { attachAnswer } = await import('@zerog/sdk/verify')
-  return attachAnswer(bytes, { request: await read(request), response: await read(response) })
-}
-
-async function read(path: string): Promise<Uint8Array> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ZerogError('NOT_FOUND', { message: `cannot read ${path}: ${cause.code ?? cause.message}`, cause })
-  })
-  return new Uint8Array(bytes)
+  return attachAnswer(bytes, { request: await readInput(request), response: await readInput(response) })
 }

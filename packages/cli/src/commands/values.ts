@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { ZerogError } from '@zerog/primitives'
 import { bytesToHex, formatEther, type Hex, isAddress, isHash, parseEther, parseGwei } from 'viem'
 import type { ActionContext } from '../action.ts'
+import { readInput } from './files.ts'
 
 /** An address, or dev0 to dev9 on a running devnet, or the name of a stored account. */
 export async function parseAddress(context: ActionContext, text: string): Promise<Hex> {
@@ -29,12 +29,7 @@ export function parseHash(text: string, what: string): Hex {
 
 /** Bytes as 0x text, bare hex, `base64:…` or @file. */
 export async function parseBytes(text: string): Promise<Hex> {
-  if (text.startsWith('@')) {
-    const bytes = await readFile(text.slice(1)).catch((cause: NodeJS.ErrnoException) => {
-      throw new ZerogError('NOT_FOUND', { message: `cannot read ${text.slice(1)}: ${cause.code ?? cause.message}`, cause })
-    })
-    return bytesToHex(new Uint8Array(bytes))
-  }
+  if (text.startsWith('@')) return bytesToHex(await readInput(text.slice(1)))
   const bare = text.startsWith('0x') ? text.slice(2) : text
   if (/^([0-9a-fA-F]{2})*$/.test(bare)) return `0x${bare}`
   const encoded = text.startsWith('base64:') ? text.slice(7) : text

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { ZerogError } from '@zerog/primitives'
 import type { Link, LinkState, TrustedVerdict } from '@zerog/sdk/verify'
 import type { Command } from 'commander'
 import type { Act, ActionContext } from '../action.ts'
 import { EXIT } from '../exit-codes.ts'
+import { readInput } from './files.ts'
 import { parseHash, parseInteger } from './values.ts'
 
 type Flags = {
@@ -48,11 +48,11 @@ async function verifyFile(context: ActionContext, file: string, flags: Flags) {
     ...(flags.epochLength === undefined ? {} : { epochLength: number('--epoch-length', flags.epochLength, 1) }),
   }
   const bodies = {
-    ...(flags.request === undefined ? {} : { request: await read(flags.request) }),
-    ...(flags.response === undefined ? {} : { response: await read(flags.response) }),
+    ...(flags.request === undefined ? {} : { request: await readInput(flags.request) }),
+    ...(flags.response === undefined ? {} : { response: await readInput(flags.response) }),
   }
   const nowSeconds = BigInt(Math.floor(Date.now() / 1_000))
-  const bytes = await read(file)
+  const bytes = await readInput(file)
   const verdict = orRefused(() => verifyEvidence(bytes, trust, { multisignature: blstMultisignature, nowSeconds, ...bodies }))
   if (!verdict.ok) context.exitWith(EXIT.verificationFailed)
   else if (!verdict.trusted) context.exitWith(EXIT.partial)
@@ -71,13 +71,6 @@ function orRefused(verify: () => TrustedVerdict): TrustedVerdict {
     if (!(error instanceof ZerogError) || (error.reason !== 'ENCODING_INVALID' && error.reason !== 'PROOF_INVALID')) throw error
     throw new ZerogError('VERIFICATION_FAILED', { message: error.message, metadata: error.metadata, cause: error })
   }
-}
-
-async function read(path: string): Promise<Uint8Array> {
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new ZerogError('NOT_FOUND', { message: `cannot read ${path}: ${cause.code ?? cause.message}`, cause })
-  })
-  return new Uint8Array(bytes)
 }
 
 type Colors = ActionContext['output']['colors']
