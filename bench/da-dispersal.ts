@@ -1,6 +1,7 @@
 // Dispersal over a devnet with ten members: latency to the certificate, sustained rate through gRPC with the profile that names what bounds it,
 // and what 10,000 small blobs cost. Run: node bench/da-dispersal.ts [--mode latency|rate|small] [--blobs 20] [--mib 4] [--nodes 10]
 //   [--processes] (one process per target, joined by gRPC with mutual TLS; else all in one) [--no-profile]
+//   [--timeline] (mode latency: what follows what until the certificate is final, out of the devnet's traces; blobs do not overlap then)
 // CPU is that of all processes of the devnet while it is measured, the profile is that of the same time, over all threads.
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -16,6 +17,7 @@ import {
   DisperserServiceDefinition,
   type WatchBlobResponse,
 } from '@zerog/proto/da'
+import { collectSpans, nowMs, type Round, timeline } from './da-timeline.ts'
 
 const MAIN = join(import.meta.dirname, '../packages/cli/src/main.ts')
 const { values } = parseArgs({
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     nodes: { type: 'string', default: '10' },
     processes: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: true },
+    timeline: { type: 'boolean', default: false },
   },
   allowNegative: true,
 })
@@ -48,12 +51,21 @@ const profiling = values.profile
 const measured = { fromUs: 0, untilUs: 0 }
 const profile = profiling ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : []
 const shape = values.processes ? ['--processes'] : []
+const collector = values.timeline ? await collectSpans() : undefined
 const devnet = spawn(
   process.execPath,
   [...profile, MAIN, 'up', '--port', '0', '--da-nodes', values.nodes, ...shape, '--data-dir', dataDir, '--quiet'],
   // Children inherit it, so that every process leaves its profile.
-  { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...(profiling && { NODE_OPTIONS: profile.join(' ') }) } },
+  {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...process.env,
+      ...(profiling && { NODE_OPTIONS: profile.join(' ') }),
+      ...(collector !== undefined && { ZEROG_COMMON_OTLP_ENDPOINT: collector.endpoint }),
+    },
+  },
 )
+const rounds: Round[] = []
 const exited = new Promise<void>((resolve) => devnet.once('exit', () => resolve()))
 
 try {
@@ -78,10 +90,16 @@ try {
   /** Seconds from the first byte sent until the certificate is known to the caller. */
   async function certified(size: number): Promise<number> {
     const data = randomBytes(size)
-    const startMs = performance.now()
+    const startMs = nowMs()
     const id = await disperser.disperse(data)
+    const accepted = nowMs()
     await disperser.until(id, BlobState.BLOB_STATE_CERTIFIED)
-    return performance.now() - startMs
+    const certified = nowMs()
+    if (collector !== undefined) {
+      await disperser.until(id, BlobState.BLOB_STATE_FINALIZED)
+      rounds.push({ startMs, marks: { accepted, certified, final: nowMs() } })
+    }
+    return certified - startMs
   }
 
   async function latency(): Promise<void> {
@@ -143,6 +161,8 @@ try {
 } finally {
   devnet.kill('SIGINT')
   await exited
+  collector?.close()
+  if (collector !== undefined) for (const line of timeline(rounds.slice(-count), collector.spans)) console.log(line)
   if (profiling) printProfiles()
 
   rmSync(folder, { recursive: true, force: true })

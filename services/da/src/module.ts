@@ -70,6 +70,7 @@ async function startNode(context: ModuleContext<DaNodeConfig>, committees: Commi
     checker: pool,
     signer,
     diskFreeBytes: diskRoom(context.dataDir),
+    traces: context.traces,
   })
   const accountOf = () => addressOf(signer.key, committees)
   serveNode(rpc, node, accountOf)

@@ -9,7 +9,7 @@ import { rpcMemberConnector } from '../grpc/member-connector.ts'
 import { encodePool } from '../worker/encode-pool.ts'
 
 export async function startEncoder(context: ModuleContext<DaEncoderConfig>, committees: Committees): Promise<RunningModule> {
-  const { config, clock, logger, meter, rpc } = context
+  const { config, clock, logger, meter, rpc, traces } = context
   const coder = encodePool({
     threads: config.threads === 0 ? availableParallelism() : config.threads,
     memoryBytesMax: config.memoryBytesMax,
@@ -21,6 +21,7 @@ export async function startEncoder(context: ModuleContext<DaEncoderConfig>, comm
     clock,
     logger,
     metrics: encoderMetrics(meter, coder),
+    traces,
   })
   return {
     health() {

@@ -9,6 +9,7 @@ import {
   UPLOADS_WAITING_MAX,
 } from '../../core/disperser/limits.ts'
 import { partLengths } from '../../core/disperser/packer.ts'
+import { type StepTraces, traced } from '../traced.ts'
 import { batcher } from './batcher.ts'
 import type { BlobBytes } from './blob-bytes.ts'
 import type { BlobRecord, BlobView, DisperserRepository } from './repository.ts'
@@ -51,6 +52,7 @@ export function createAcceptor(
     readonly bytes: BlobBytes
     readonly clock: Clock
     readonly hasher: Hasher
+    readonly traces?: StepTraces
     readonly onAccepted: (blob: BlobRecord) => void
   },
 ) {
@@ -62,7 +64,7 @@ export function createAcceptor(
     const giveBack = await room.take(Math.min(upload.sizeBytes, 2 * PIECE_BYTES_MAX), upload.signal)
     const writer = deps.bytes.write(upload.id)
     try {
-      const sha256 = await store(upload, writer.piece, deps.hasher())
+      const sha256 = await traced(deps.traces, 'keep bytes', () => store(upload, writer.piece, deps.hasher()))
       const record: BlobRecord = {
         id: upload.id,
         owner: rules.instance,
@@ -74,7 +76,7 @@ export function createAcceptor(
         acceptedAtMs: deps.clock.nowMs(),
         partLengths: partLengths(upload.sizeBytes, rules.bundleBytesMax),
       }
-      const present = await insert(record)
+      const present = await traced(deps.traces, 'insert blob', () => insert(record))
       if (present === undefined) {
         deps.onAccepted(record)
         return asView(record)

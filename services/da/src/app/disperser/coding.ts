@@ -2,6 +2,7 @@ import type { Committee, Statement } from '@zerog/availability'
 import { equalBytes, ZerogError } from '@zerog/primitives'
 import { type Batch, bundleBytes } from '../../core/disperser/packer.ts'
 import type { DisperserEffect } from '../../core/disperser/state.ts'
+import { traced } from '../traced.ts'
 import type { HeldBundle, LiveBundle } from './bundles.ts'
 import type { DriverDeps, DriverRules, Run } from './driver.ts'
 import { persist } from './persist.ts'
@@ -44,7 +45,7 @@ export function createCoding(rules: DriverRules, run: Run, deps: DriverDeps) {
         createdAtMs: nowMs,
       }
       try {
-        await keep('bundle', () => repository.createBundle(fence, record, parts))
+        await traced(deps.traces, 'insert bundle', () => keep('bundle', () => repository.createBundle(fence, record, parts)))
       } catch (error) {
         if (!isReason(error, 'WRONG_STATE')) throw error
         // Another part of the same blob was given up meanwhile.
@@ -135,7 +136,7 @@ export function createCoding(rules: DriverRules, run: Run, deps: DriverDeps) {
     try {
       const renewed = attempt > 0 && !refill && (await renew(bundle))
       if (renewed) stored.clear()
-      held = await deps.builder.build(bundle.record, signal)
+      held = await traced(deps.traces, 'build bundle', () => deps.builder.build(bundle.record, signal))
       const { payloadBytes, epoch, committee, expiry } = bundle.record
       const task = { payloadBytes, epoch, committee, expiry, done: renewed ? [] : done }
       for await (const event of deps.encoder(task, held.bundle, signal)) {

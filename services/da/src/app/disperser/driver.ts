@@ -1,5 +1,5 @@
 import type { Multisignature } from '@zerog/consensus'
-import type { Cancel, Clock, Logger, Random } from '@zerog/ports'
+import type { Cancel, Clock, Logger, Random, Traces } from '@zerog/ports'
 import type { DisperserEffect, DisperserEvent, DisperserRules } from '../../core/disperser/state.ts'
 import { createState } from '../../core/disperser/state.ts'
 import { nextWakeMs, step } from '../../core/disperser/step.ts'
@@ -29,6 +29,7 @@ export type DriverDeps = {
   readonly logger: Logger
   readonly metrics: DisperserMetrics
   readonly blobTraces: BlobTraces
+  readonly traces: Traces
   /** A certificate waits for its transaction. */
   readonly onSubmittable: () => void
 }

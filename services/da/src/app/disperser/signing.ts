@@ -8,6 +8,7 @@ import {
   type Window,
 } from '@zerog/availability'
 import { assert, ZerogError } from '@zerog/primitives'
+import { traced } from '../traced.ts'
 import type { LiveBundle } from './bundles.ts'
 import type { DriverDeps, DriverRules, Run } from './driver.ts'
 import { persist } from './persist.ts'
@@ -76,6 +77,10 @@ export function createSigning(rules: DriverRules, run: Run, deps: DriverDeps) {
 
   /** One check for all; where it fails, the bad ones are found by halves and the rest is summed up again. */
   async function verify(windowId: string, members: readonly number[]): Promise<void> {
+    await traced(deps.traces, 'verify sum', async () => verifySum(windowId, members))
+  }
+
+  function verifySum(windowId: string, members: readonly number[]): void {
     const live = windows.get(windowId)
     if (live === undefined) return
     const { committee, window } = live
@@ -110,8 +115,10 @@ export function createSigning(rules: DriverRules, run: Run, deps: DriverDeps) {
     const { epoch, committee, windowRoot: root } = window.window
     window.writing = window.writing.then(async () => {
       await Promise.all(window.bundles.map(({ codeSaved }) => codeSaved))
-      await keep('certificate', () =>
-        repository.saveWindow(fence, { id, epoch, committee, root, certificate, bundleIds, certifiedAtMs }),
+      await traced(deps.traces, 'save certificate', () =>
+        keep('certificate', () =>
+          repository.saveWindow(fence, { id, epoch, committee, root, certificate, bundleIds, certifiedAtMs }),
+        ),
       )
       if (!first) return
       metrics.windows.add(1, { outcome: 'certified' })
@@ -128,7 +135,7 @@ export function createSigning(rules: DriverRules, run: Run, deps: DriverDeps) {
     const window = windows.get(windowId)
     windows.delete(windowId)
     await window?.writing
-    await keep('closed window', () => repository.closeWindow(fence, windowId))
+    await traced(deps.traces, 'close window', () => keep('closed window', () => repository.closeWindow(fence, windowId)))
     deps.onSubmittable()
     // Whoever holds the account may be another process.
     if (window !== undefined) deps.changes.announce({ owner: rules.instance, bundleIds: window.bundleIds })

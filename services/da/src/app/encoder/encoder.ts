@@ -11,6 +11,7 @@ import {
 } from '../../core/disperser/limits.ts'
 import type { Committees } from '../committees.ts'
 import type { MemberConnector } from '../members.ts'
+import { type StepTraces, traced } from '../traced.ts'
 import { createChannel } from './channel.ts'
 import type { CodedBundle, Coder, CodingJob } from './coder.ts'
 import type { EncoderMetrics } from './metrics.ts'
@@ -40,6 +41,7 @@ export type EncoderDeps = {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: EncoderMetrics
+  readonly traces?: StepTraces
 }
 
 /** Codes one bundle and hands its rows to the members, each in its own time; outcomes come as they happen. */
@@ -55,8 +57,8 @@ export async function* disperseBundle(
   const stopped = new AbortController()
   const sending: Promise<void>[] = []
   try {
-    await fill(job, given.chunks)
-    const coded = await job.encode()
+    await traced(deps.traces, 'take bundle', () => fill(job, given.chunks))
+    const coded = await traced(deps.traces, 'code bundle', () => job.encode())
     deps.metrics.coded(task.payloadBytes, coded.encodeMs)
     const { epoch, expiry, payloadBytes } = task
     const statement: Statement = { commitment: coded.commitment, ...layout, payloadBytes, epoch, committee: committee.id, expiry }

@@ -15,6 +15,7 @@ import {
 } from '../../limits.ts'
 import type { Committees } from '../committees.ts'
 import type { RowChecker } from '../row-checker.ts'
+import { type StepTraces, traced } from '../traced.ts'
 import { nodeMetrics } from './metrics.ts'
 import { promises } from './promises.ts'
 import { type PutHeader, putRows, type SentRow } from './put-rows.ts'
@@ -39,6 +40,7 @@ export type DaNodeDeps = {
   readonly signer: WindowSigner
   /** Bytes that the disk under the rows still takes. */
   readonly diskFreeBytes: () => number
+  readonly traces?: StepTraces
 }
 
 export type NodeStats = {
@@ -121,7 +123,13 @@ export async function createDaNode(options: DaNodeOptions, deps: DaNodeDeps): Pr
     const giveSpaceBack = space.take(bytes)
     try {
       await withMemory(memory, { bytes, signal }, () =>
-        putRows(header, batches, { expected, checker: deps.checker, writer: store.writer(bundle), signal }),
+        putRows(header, batches, {
+          expected,
+          checker: deps.checker,
+          writer: store.writer(bundle),
+          signal,
+          traces: deps.traces,
+        }),
       )
     } finally {
       giveSpaceBack()
@@ -180,7 +188,8 @@ export async function createDaNode(options: DaNodeOptions, deps: DaNodeDeps): Pr
       notes.remember(statements)
       notes.flush().catch((error) => deps.logger.warn('promises_not_flushed', { error: String(error) }))
       metrics.signed(statements.length)
-      return signer.sign(windowMessage(createWindow(statements, committee, options.chainId)))
+      const message = windowMessage(createWindow(statements, committee, options.chainId))
+      return traced(deps.traces, 'sign', async () => signer.sign(message))
     },
     async *rows(commitment, indexes, signal) {
       if (store.holdings.ofCommitment(commitment).length === 0) throw absent(commitment)

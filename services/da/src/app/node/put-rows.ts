@@ -6,6 +6,7 @@ import { refuse } from '../../core/node/promise-rules.ts'
 import type { CodeContext } from '../../core/row-check.ts'
 import { HASH_BYTES } from '../../limits.ts'
 import type { RowChecker } from '../row-checker.ts'
+import { type StepTraces, traced } from '../traced.ts'
 import { keepSpace, takeSpace } from './pack-space.ts'
 import type { RowWriter } from './row-store.ts'
 
@@ -41,6 +42,7 @@ export async function putRows(
     readonly checker: RowChecker
     readonly writer: RowWriter
     readonly signal: AbortSignal
+    readonly traces?: StepTraces | undefined
   },
 ): Promise<number> {
   const { bundle } = header
@@ -68,7 +70,7 @@ export async function putRows(
 
   /** All of a pack at once: each call is a message to a thread and one back, and derives what its rows share. */
   const check = ({ indexes, bytes }: OpenPack): Promise<void> =>
-    indexes.length === 0 ? Promise.resolve() : checker.check(context, { indexes, bytes })
+    indexes.length === 0 ? Promise.resolve() : traced(deps.traces, 'check rows', () => checker.check(context, { indexes, bytes }))
 
   async function turnPack(): Promise<void> {
     const full = pack
@@ -106,7 +108,9 @@ export async function putRows(
     if (left.size > 0) throw refuse('assignment', `${left.size} of the ${deps.expected.length} assigned rows are missing`)
     await Promise.all([writing, check(pack)])
     throwFailure()
-    await writer.finish(pack.bytes, { rowRoot: header.rowRoot, rlc: header.rlc, indexes: order })
+    await traced(deps.traces, 'write rows', () =>
+      writer.finish(pack.bytes, { rowRoot: header.rowRoot, rlc: header.rlc, indexes: order }),
+    )
     keepSpace(pack.bytes)
     return order.length
   } catch (error) {
