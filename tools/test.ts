@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type SuiteReport, skippedLines } from './skipped.ts'
 
 type JestReport = {
   readonly numPassedTests: number
@@ -10,7 +11,7 @@ type JestReport = {
   readonly numPendingTests: number
   readonly numTodoTests: number
   readonly numRuntimeErrorTestSuites: number
-  readonly testResults: readonly { readonly name: string; readonly startTime: number; readonly endTime: number }[]
+  readonly testResults: readonly (SuiteReport & { readonly startTime: number; readonly endTime: number })[]
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -44,8 +45,15 @@ function slowest(report: JestReport): string {
 
 const started = Date.now()
 // Once, before several suites want the same server; a suite that misses its server says so itself.
-for (const tool of ['tools/servers.ts', 'tools/helm.ts'])
-  spawnSync(process.execPath, [join(root, tool)], { cwd: root, stdio: 'inherit' })
+const missing = ['tools/servers.ts', 'tools/helm.ts'].flatMap((tool) => {
+  const { stdout } = spawnSync(process.execPath, [join(root, tool)], {
+    cwd: root,
+    stdio: ['inherit', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  })
+  process.stdout.write(stdout ?? '')
+  return (stdout ?? '').split('\n').filter((line) => line.includes(': missing;'))
+})
 
 const cache = join(root, '.zerog', 'cache')
 mkdirSync(cache, { recursive: true })
@@ -63,6 +71,9 @@ try {
 const skipped = report.numPendingTests + report.numTodoTests
 // A suite that could not even be loaded has no failed test of its own: it counts as one.
 const failed = report.numFailedTests + report.numRuntimeErrorTestSuites || (status === 0 ? 0 : 1)
+const skippedGroups = skippedLines(report.testResults, root)
+if (skippedGroups.length > 0)
+  process.stdout.write(`\nskipped\n${[...missing, ...skippedGroups].map((line) => `  ${line}`).join('\n')}\n`)
 process.stdout.write(`\nslowest suites\n${slowest(report)}\nall in ${((Date.now() - started) / 1000).toFixed(0)} s\n`)
 process.stdout.write(`${report.numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`)
 process.exit(failed === 0 && report.numPassedTests > 0 ? 0 : 1)
