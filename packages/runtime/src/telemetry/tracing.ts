@@ -13,8 +13,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import { W3CTraceContextPropagator } from '@opentelemetry/core'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
+import { ExportResultCode, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, SimpleSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
 
@@ -118,8 +117,23 @@ function reasonOf(error: unknown): string {
   return error instanceof Error && 'reason' in error ? String(error.reason) : 'INTERNAL'
 }
 
+/** Its code is loaded with the first batch: a process without a collector does not pay for it. */
 function otlpExporter(endpoint: string): SpanExporter {
-  return new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` })
+  const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`
+  let loading: Promise<SpanExporter> | undefined
+  const open = () => {
+    loading ??= import('@opentelemetry/exporter-trace-otlp-http').then(({ OTLPTraceExporter }) => new OTLPTraceExporter({ url }))
+    return loading
+  }
+  return {
+    export: (spans, done) =>
+      void open().then(
+        (exporter) => exporter.export(spans, done),
+        (error: Error) => done({ code: ExportResultCode.FAILED, error }),
+      ),
+    forceFlush: async () => (await loading)?.forceFlush?.(),
+    shutdown: async () => (await loading)?.shutdown(),
+  }
 }
 
 let contextManager: AsyncLocalStorageContextManager | undefined
