@@ -1,15 +1,17 @@
 // `pnpm skew <old> [new]`: services of two refs of git work together, and the new one goes on with what the old one stored.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { misplaced, SPLITS, type Trees, treesOf } from './plan.ts'
 import { HERE, type Tree, treeOf } from './trees.ts'
 
 const USAGE = `usage: pnpm skew <old ref> [new ref, default ${HERE}: the working tree]`
-/** One target of each layer, on either side of every kind of call: the others run the other ref. */
-const HALF = ['chain-validator', 'storage-gateway', 'da-disperser', 'da-node', 'compute-broker']
 const COMMAND_MS = 300_000
+/** More than one storage segment and one row of DA. */
+const KEPT_BYTES = 600_000
 
 const { positionals } = parseArgs({ allowPositionals: true })
 const [oldRef, newRef = HERE] = positionals
@@ -21,8 +23,10 @@ const say = (line: string): void => void process.stdout.write(`${new Date().toIS
 try {
   const older = treeOf(oldRef)
   const newer = treeOf(newRef)
-  await mixed(newer, older)
-  await mixed(older, newer)
+  for (const split of SPLITS) {
+    await mixed(split, newer, older)
+    await mixed(split, older, newer)
+  }
   await stored(older, newer)
   say(`${older.name} and ${newer.name} work together, and the latter reads what the former stored`)
 } catch (error) {
@@ -30,48 +34,96 @@ try {
   process.exitCode = 1
 }
 
-/** `half` of the targets from one ref, the rest from the other; clients of both walk through all layers. */
-async function mixed(most: Tree, half: Tree): Promise<void> {
+/** The targets of `split` are of one ref, the rest of the other; clients of both walk through all layers and check the other's evidence. */
+async function mixed(split: readonly string[], rest: Tree, half: Tree): Promise<void> {
   await withFolder(async (folder) => {
-    const trees = JSON.stringify(Object.fromEntries(HALF.map((target) => [target, half.root])))
+    const trees = treesOf(split, { split: half.root, rest: rest.root })
     // The launcher of the working tree knows the variable, which older ones need not.
     await zerog({ ...treeOf(HERE), name: 'launcher' }, folder, ['up', '--detach', '--processes', '--port', '0'], {
-      ZEROG_DEVNET_TREES: JSON.stringify({ '*': most.root, ...JSON.parse(trees) }),
+      ZEROG_DEVNET_TREES: JSON.stringify(trees),
     })
-    for (const client of [most, half]) await zerog(client, folder, ['demo', '--timeout', '120s'])
-    say(`${HALF.join(', ')} of ${half.name}, the rest of ${most.name}: both demos passed`)
+    const services = mustRunFrom(folder, trees)
+    await walk(rest, { folder, checkedBy: half })
+    await walk(half, { folder, checkedBy: rest })
+    say(`${split.join(', ')} of ${half.name}, the rest of ${rest.name}: ${services} processes, both demos passed`)
   })
 }
 
 /** A devnet of the old ref is stopped and started again by the new one: everything is found, nothing is damaged, work goes on. */
 async function stored(older: Tree, newer: Tree): Promise<void> {
   await withFolder(async (folder) => {
+    const kept = join(folder, 'kept.bin')
     await zerog(older, folder, ['up', '--detach', '--port', '0'])
+    writeFileSync(kept, randomBytes(KEPT_BYTES))
     await zerog(older, folder, ['demo', '--timeout', '120s'])
+    const { root } = await dataOf(older, folder, ['storage', 'cp', kept, 'zg://'])
+    const { id } = await dataOf(older, folder, ['da', 'disperse', kept])
     const before = await height(older, folder)
     await zerog(older, folder, ['down'])
     await zerog(newer, folder, ['doctor', '--deep'])
     await zerog(newer, folder, ['up', '--detach', '--port', '0'])
     const after = await height(newer, folder)
     if (after < before) throw new Error(`${newer.name} is at height ${after}, ${older.name} stopped at ${before}`)
-    await zerog(newer, folder, ['demo', '--timeout', '120s'])
-    say(`data of ${older.name} up to height ${before} opened, verified and continued by ${newer.name}`)
+    for (const args of [
+      ['storage', 'cp', `zg://${root}`],
+      ['da', 'get', id],
+    ]) {
+      const back = join(folder, `${args[0]}.bin`)
+      await zerog(newer, folder, [...args, back])
+      if (!readFileSync(back).equals(readFileSync(kept))) throw new Error(`${args.join(' ')} gave other bytes`)
+    }
+    await walk(newer, { folder, checkedBy: older })
+    say(
+      `data of ${older.name} up to height ${before} opened, verified, a file and a blob of ${KEPT_BYTES} bytes read back, continued by ${newer.name}`,
+    )
   })
 }
 
-async function height(tree: Tree, folder: string): Promise<number> {
-  const text = await zerog(tree, folder, ['chain', 'status', '--json'])
-  return Number(JSON.parse(text).data.height)
+/** The demo of one ref; its evidence is believed by the other's verifier. */
+async function walk(client: Tree, options: { readonly folder: string; readonly checkedBy: Tree }): Promise<void> {
+  const { folder, checkedBy } = options
+  const { steps } = await dataOf(client, folder, ['demo', '--timeout', '120s'])
+  const details: readonly string[] = steps.map(({ detail }: { detail: string }) => detail)
+  const [, file, trust] = details.map((detail) => /zerog verify (\S+) --trust (\S+)/.exec(detail)).find(Boolean) ?? []
+  if (file === undefined || trust === undefined) throw new Error(`the demo of ${client.name} named no evidence`)
+  await zerog(checkedBy, folder, ['verify', file, '--trust', trust])
 }
 
+/** Throws unless every process runs from its folder; returns how many there are. */
+function mustRunFrom(folder: string, trees: Trees): number {
+  const services: Readonly<Record<string, { readonly pid: number }>> = JSON.parse(
+    readFileSync(join(folder, 'endpoints.json'), 'utf8'),
+  ).services
+  const lines = Object.fromEntries(
+    Object.entries(services).map(([name, { pid }]) => [name, readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')]),
+  )
+  const wrong = misplaced(lines, trees)
+  if (wrong.length > 0) throw new Error(`${wrong.join(', ')} not started from the folder that they were given`)
+  return Object.keys(lines).length
+}
+
+async function height(tree: Tree, folder: string): Promise<number> {
+  return Number((await dataOf(tree, folder, ['chain', 'status'])).height)
+}
+
+/** `data` of what a command prints with --json. */
+async function dataOf(tree: Tree, folder: string, args: readonly string[]): Promise<any> {
+  return JSON.parse(await zerog(tree, folder, [...args, '--json'])).data
+}
+
+/** Removed when all went well, else kept for a look at its logs. */
 async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'zerog-skew-'))
+  const down = () => zerog(treeOf(HERE), folder, ['down']).catch(() => '')
   try {
     await work(folder)
-  } finally {
-    await zerog(treeOf(HERE), folder, ['down']).catch(() => '')
-    rmSync(folder, { recursive: true, force: true })
+  } catch (error) {
+    await down()
+    if (existsSync(folder)) say(`kept for a look: ${folder}`)
+    throw error
   }
+  await down()
+  rmSync(folder, { recursive: true, force: true })
 }
 
 function zerog(tree: Tree, folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {

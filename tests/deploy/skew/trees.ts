@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -14,7 +14,7 @@ export type Tree = { readonly name: string; readonly root: string; readonly main
 /** The sources of a ref, unpacked beside the checkout and installed from its own lockfile; throws where the ref does not exist. */
 export function treeOf(ref: string): Tree {
   if (ref === HERE) return tree('the working tree', ROOT)
-  const commit = execFileSync('git', ['rev-parse', '--verify', `${ref}^{commit}`], { cwd: ROOT, encoding: 'utf8' }).trim()
+  const commit = commitOf(ref)
   const root = join(TREES, commit)
   const installed = join(root, '.installed')
   if (!existsSync(installed)) {
@@ -35,6 +35,15 @@ export function treeOf(ref: string): Tree {
     writeFileSync(installed, '')
   }
   return tree(`${ref} (${commit.slice(0, 7)})`, root)
+}
+
+function commitOf(ref: string): string {
+  const { status, stdout } = spawnSync('git', ['rev-parse', '--quiet', '--verify', `${ref}^{commit}`], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`git knows no commit ${ref}`)
+  return stdout.trim()
 }
 
 function tree(name: string, root: string): Tree {

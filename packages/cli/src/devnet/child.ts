@@ -27,7 +27,7 @@ export type Child = {
 const TAIL_LINES = 20
 const TAIL_BYTES = 16_384
 const MAIN = join(import.meta.dirname, '..', 'main.ts')
-/** Targets whose sources lie in another checkout, `*` for all others, as JSON {"<target>":"<folder>"}: releases are tried together. */
+/** Targets or single instances whose sources lie in another checkout, `*` for all others, as JSON {"<name>":"<folder>"}: releases are tried together. */
 const TREES = 'ZEROG_DEVNET_TREES'
 
 /**
@@ -37,7 +37,7 @@ const TREES = 'ZEROG_DEVNET_TREES'
 export function startChild(spec: ChildSpec): Child {
   const { [TREES]: trees, ...inherited } = process.env
   const args = [
-    mainOf(spec.target, trees),
+    mainOf(spec, trees),
     'run',
     `--target=${spec.target}`,
     `--instance=${spec.instance}`,
@@ -68,9 +68,9 @@ export function startChild(spec: ChildSpec): Child {
   }
 }
 
-function mainOf(target: string, trees: string | undefined): string {
+function mainOf({ name, target }: ChildSpec, trees: string | undefined): string {
   const folders: Readonly<Record<string, string>> = trees === undefined ? {} : JSON.parse(trees)
-  const folder = folders[target] ?? folders['*']
+  const folder = folders[name] ?? folders[target] ?? folders['*']
   return folder === undefined ? MAIN : join(folder, 'packages/cli/src/main.ts')
 }
 
