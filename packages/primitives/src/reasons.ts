@@ -53,6 +53,7 @@ export const REASONS = {
   UPLOAD_INCOMPLETE: { status: 'FAILED_PRECONDITION' },
   INSUFFICIENT_FUNDS: { status: 'FAILED_PRECONDITION' },
   INSUFFICIENT_SIGNATURES: { status: 'FAILED_PRECONDITION' },
+  CERTIFICATE_TOO_LATE: { status: 'FAILED_PRECONDITION' },
 } as const satisfies Record<string, { status: Status }>
 
 export type Reason = keyof typeof REASONS

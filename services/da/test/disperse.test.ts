@@ -172,6 +172,48 @@ describe('after a restart', () => {
   })
 })
 
+describe('certificates that come too late', () => {
+  const CERTIFIED = BlobState.BLOB_STATE_CERTIFIED
+  const FAILED = BlobState.BLOB_STATE_FAILED
+  const stateOf = async (id: string) => (await open.disperser.getBlob({ id })).blob
+
+  test('end with their reason, also across a restart, while others of the same transaction become final', async () => {
+    open = await pipeline({ epochs: { further: 2, blocks: 1_000_000 }, config: { epochKeeper: false } })
+    const { chain } = open
+    chain.hold()
+    // The first one waits in a transaction, the others for the next: two of an epoch that closes, then one of the next epoch.
+    const late = [await disperse(bytesOf(2000, 1))]
+    await untilState(open, late[0] as string, CERTIFIED)
+    while ((await open.repository.pendingTransaction()) === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
+    late.push(await disperse(bytesOf(2000, 2)))
+    await untilState(open, late[1] as string, CERTIFIED)
+    chain.beginEpoch()
+    const inTime = await disperse(bytesOf(2000, 3))
+    await untilState(open, inTime, CERTIFIED)
+    await open.killDisperser()
+    chain.beginEpoch()
+    chain.closeEpoch(open.members.committee.epoch)
+    await open.startDisperser()
+    chain.release()
+    expect((await untilState(open, inTime, FINAL)).transactionHashes).toHaveLength(1)
+    for (const id of late) {
+      let told: Awaited<ReturnType<typeof stateOf>>
+      for await (const { blob } of open.disperser.watchBlob({ id }, { timeoutMs: 30_000 })) told = blob
+      expect(told).toMatchObject({ state: FAILED, failureReason: 'CERTIFICATE_TOO_LATE' })
+      expect(told?.failureMessage).toMatch(/EpochClosed.*disperse the bytes again/)
+    }
+    expect(await open.repository.submittable(Number.MAX_SAFE_INTEGER, 10)).toEqual({ windows: [], nextAtMs: undefined })
+    const sent = chain.transactionCount()
+    await open.killDisperser()
+    await open.startDisperser()
+    const again = await disperse(bytesOf(2000, 1))
+    await untilState(open, again, FINAL)
+    for (const id of late) expect((await stateOf(id))?.state).toBe(FAILED)
+    expect(chain.transactionCount()).toBe(sent + 1)
+    expect(chain.records.size).toBe(2)
+  }, 30_000)
+})
+
 describe('several dispersers', () => {
   test('drive their own blobs, share the account, and each tells of all blobs', async () => {
     open = await pipeline()

@@ -262,6 +262,40 @@ export function repositorySuite(name: string, open: () => Promise<DisperserRepos
       expect((await repository.openBundles(0)).map(({ id }) => id)).toEqual(['z'])
     })
 
+    test('gives up a window that no block will take, with its blobs, and nothing else', async () => {
+      const repository = await opened()
+      for (const [id, byte] of [
+        ['x', 1],
+        ['y', 2],
+        ['z', 3],
+      ] as const)
+        await coded(repository, id, byte)
+      await repository.saveWindow(FENCE, window('w', ['x', 'y'], 1))
+      await repository.saveWindow(FENCE, window('v', ['z'], 2))
+      await repository.closeWindows(FENCE, 0)
+      const failure = { reason: 'CERTIFICATE_TOO_LATE', message: 'too late' }
+      const lost = await repository.abandonWindow(FENCE, 'w', failure)
+      expect([...lost].sort((a, b) => (a.id < b.id ? -1 : 1))).toEqual([
+        { id: 'x', owner: 0 },
+        { id: 'y', owner: 0 },
+      ])
+      // A repetition, an unknown window, and one that is final already.
+      const other = { reason: 'OTHER', message: 'other' }
+      expect(await repository.abandonWindow(FENCE, 'w', other)).toEqual([])
+      expect(await repository.abandonWindow(FENCE, 'nobody', other)).toEqual([])
+      await repository.finalizeWindow(FENCE, { windowId: 'v', transactionHash: bytes(5), atMs: 8000 })
+      expect(await repository.abandonWindow(FENCE, 'v', other)).toEqual([])
+      const views = await repository.blobs(['blob of x', 'blob of y', 'blob of z'])
+      expect(views.map((view) => view?.failure)).toEqual([failure, failure, undefined])
+      expect((await repository.submittable(9000, 10)).windows).toEqual([])
+      expect(await repository.openBundles(0)).toEqual([])
+      // The members' word stays known, and a block that names the window changes nothing.
+      expect((await repository.certificate(bytes(1), 3n))?.index).toBe(0)
+      const named = { epoch: 3n, committee: 0, root: bytes(1), transactionHash: bytes(0xe4) }
+      expect(await repository.applyBlock(FENCE, { nextHeight: 8n, windows: [named], atMs: 9000 })).toEqual([])
+      expect(await reason(repository.abandonWindow({ ...FENCE, token: FENCE.token - 1n }, 'w', other))).toBe('FENCED')
+    })
+
     test('replaces a transaction with its nonce', async () => {
       const repository = await opened()
       await coded(repository, 'x', 1)

@@ -43,6 +43,10 @@ export type EntranceChain = ChainClient & {
   release(): void
   /** The next transactions are taken and never included. */
   forget(count: number): void
+  /** The next committee is the present one. */
+  beginEpoch(): void
+  /** Its seven days are over. */
+  closeEpoch(epoch: bigint): void
 }
 
 export function entranceChain(committees: readonly Committee[], options: { readonly epochBlocks?: number } = {}): EntranceChain {
@@ -63,7 +67,8 @@ export function entranceChain(committees: readonly Committee[], options: { reado
   let nonce = 0
   let held = false
   let toForget = 0
-  const receipts = new Map<Hex, bigint>()
+  const receipts = new Map<Hex, { readonly succeeded: boolean; readonly height: bigint }>()
+  const closed = new Set<bigint>()
 
   function append(logs: readonly ChainLog[]): bigint {
     const height = BigInt(blocks.length)
@@ -78,6 +83,9 @@ export function entranceChain(committees: readonly Committee[], options: { reado
   function check({ certificate, statements }: CertifiedWindow): void {
     const committee = known().find(({ epoch, id }) => epoch === certificate.epoch && id === certificate.committee)
     if (committee === undefined) throw new ZerogError('TRANSACTION_REFUSED', { message: 'no such committee' })
+    if (closed.has(committee.epoch)) {
+      throw new ZerogError('TRANSACTION_REFUSED', { message: 'reverted', metadata: { data: `EpochClosed(${committee.epoch})` } })
+    }
     try {
       verifyCertificate(certificate, committee, { chainId: CHAIN_ID, multisignature: blstMultisignature })
       const hashes = statements.map((statement) => hashStatement(statement, CHAIN_ID))
@@ -90,8 +98,15 @@ export function entranceChain(committees: readonly Committee[], options: { reado
 
   const nameOf = ({ commitment, epoch, committee }: Statement) => `${toHex(commitment)}/${epoch}/${committee}`
 
+  /** All or nothing, as on any chain: one window that is refused takes the others of its transaction with it. */
   function execute(data: Hex, transactionHash: Hex): void {
     const logs: ChainLog[] = []
+    try {
+      for (const window of calls.get(data) ?? []) check(window)
+    } catch {
+      receipts.set(transactionHash, { succeeded: false, height: append([]) })
+      return
+    }
     if (data === MAKE_EPOCH) {
       if (overdueBlocks() === undefined) early++
       else {
@@ -100,7 +115,6 @@ export function entranceChain(committees: readonly Committee[], options: { reado
       }
     }
     for (const window of calls.get(data) ?? []) {
-      check(window)
       let news = false
       for (const statement of window.statements) {
         const known = records.get(nameOf(statement))
@@ -123,7 +137,7 @@ export function entranceChain(committees: readonly Committee[], options: { reado
         transactionFrom: account.address,
       })
     }
-    receipts.set(transactionHash, append(logs))
+    receipts.set(transactionHash, { succeeded: true, height: append(logs) })
   }
 
   function include(): void {
@@ -148,6 +162,7 @@ export function entranceChain(committees: readonly Committee[], options: { reado
       calls.set(data, windows)
       return { data, gas: 250_000n }
     },
+    neverTaken: ({ metadata: { data } }) => (data?.startsWith('EpochClosed') ? data : undefined),
     filter: { addresses: [ADDRESS] },
     read: ({ topics }) => {
       const [, root, name] = topics
@@ -179,8 +194,8 @@ export function entranceChain(committees: readonly Committee[], options: { reado
       include()
     },
     async receipt(hash) {
-      const height = receipts.get(toHex(hash))
-      return height === undefined ? undefined : { succeeded: true, gasUsed: 240_000n, height }
+      const receipt = receipts.get(toHex(hash))
+      return receipt === undefined ? undefined : { ...receipt, gasUsed: 240_000n }
     },
   }
 
@@ -205,6 +220,11 @@ export function entranceChain(committees: readonly Committee[], options: { reado
     forget(count) {
       toForget = count
     },
+    beginEpoch() {
+      epochIndex++
+      epochFirst = BigInt(blocks.length)
+    },
+    closeEpoch: (epoch) => void closed.add(epoch),
     chainId: async () => CHAIN_ID,
     async head() {
       const { height, hash } = blocks.at(-1) as FinalizedBlock // the first is made above

@@ -1,8 +1,11 @@
 import { addresses, daEntranceAbi, encodeSubmitCertificates } from '@zerog/contracts'
 import type { ChainClient } from '@zerog/ports'
-import { fromHex, type Hex, toHex } from '@zerog/primitives'
-import { decodeEventLog, decodeFunctionResult, encodeFunctionData, toEventSelector } from 'viem'
+import { fromHex, type Hex, isHex, toHex } from '@zerog/primitives'
+import { decodeErrorResult, decodeEventLog, decodeFunctionResult, encodeFunctionData, toEventSelector } from 'viem'
 import type { Entrance } from '../../app/disperser/entrance.ts'
+
+/** Conditions that time began and does not end: the epoch is over for too long, or the rows of a bundle may be deleted by now. */
+const NEVER_TAKEN: readonly string[] = ['EpochClosed', 'Expired']
 
 const WINDOW_CERTIFIED = toEventSelector('WindowCertified(uint64,uint32,bytes32,uint256,bytes)')
 
@@ -14,6 +17,15 @@ export function daEntrance(chain: Pick<ChainClient, 'call'>, network: { readonly
     encode(windows) {
       const { data, gasLimit } = encodeSubmitCertificates(windows)
       return { data, gas: gasLimit }
+    },
+    neverTaken({ metadata: { data } }) {
+      if (data === undefined || !isHex(data)) return undefined
+      try {
+        const { errorName, args } = decodeErrorResult({ abi: daEntranceAbi, data })
+        return NEVER_TAKEN.includes(errorName) ? `${errorName}(${args?.join(', ')})` : undefined
+      } catch {
+        return undefined // of another contract, or none
+      }
     },
     filter: { addresses: [address], topics: [WINDOW_CERTIFIED] },
     read({ address: from, topics, data }) {

@@ -35,6 +35,7 @@ type Window = {
   transactionHash: Uint8Array | undefined
   attempts: number
   retryAtMs: number
+  /** In a finalized block, or abandoned: nothing is to be done for it any more. */
   final: boolean
 }
 
@@ -284,6 +285,19 @@ export function memoryDisperserRepository(): DisperserRepository {
       if (window === undefined) return
       window.attempts++
       window.retryAtMs = retryAtMs
+    },
+
+    async abandonWindow(fence, windowId, failure) {
+      requireFence(fence)
+      const window = windows.get(windowId)
+      if (window === undefined || window.final) return []
+      window.final = true
+      return window.bundleIds.map((id) => {
+        const bundle = bundleOf(id)
+        bundle.failed = true
+        for (const { blob } of partsOf(id)) blob.failure ??= failure
+        return { id, owner: bundle.record.owner }
+      })
     },
 
     nextHeight: async () => nextHeight,

@@ -15,6 +15,7 @@ type Methods =
   | 'saveTransaction'
   | 'settleTransaction'
   | 'postponeWindow'
+  | 'abandonWindow'
   | 'nextHeight'
   | 'applyBlock'
   | 'finalizeWindow'
@@ -142,6 +143,22 @@ export function windowQueries(sql: Sql): Pick<DisperserRepository, Methods> {
       }),
     postponeWindow: (fence, windowId, retryAtMs) =>
       fencedQuery(fence, 'UPDATE da.windows SET attempts = attempts + 1, retry_at_ms = $2 WHERE id = $1', [windowId, retryAtMs]),
+
+    abandonWindow: (fence, windowId, { reason, message }) =>
+      fencedWork(fence, async (session) => {
+        // `final` says that nothing is to be done for a window any more; what became of its bundles stands in their rows.
+        const lost = await session.query<{ id: string; owner: number }>(
+          `WITH done AS (UPDATE da.windows SET final = true WHERE id = $1 AND NOT final RETURNING id)
+           UPDATE da.bundles u SET failed = true FROM done WHERE u.window_id = done.id RETURNING u.id, u.owner, u.window_index`,
+          [windowId],
+        )
+        await session.query(
+          `UPDATE da.blobs SET failure_reason = $2, failure_message = $3 WHERE failure_reason IS NULL
+             AND id IN (SELECT blob_id FROM da.parts WHERE bundle_id = ANY($1::text[]))`,
+          [lost.map(({ id }) => id), reason, message],
+        )
+        return lost.map(({ id, owner }) => ({ id, owner }))
+      }),
 
     async nextHeight() {
       const [row] = await sql.query<{ next_height: bigint }>('SELECT next_height FROM da.checkpoints WHERE name = $1', [

@@ -1,6 +1,6 @@
 import type { Certificate, Statement } from '@zerog/availability'
 import type { ChainLog, LogFilter } from '@zerog/ports'
-import type { Hex } from '@zerog/primitives'
+import type { Hex, ZerogError } from '@zerog/primitives'
 
 /** The contract that takes certificates. */
 export type Entrance = {
@@ -10,6 +10,8 @@ export type Entrance = {
     readonly data: Hex
     readonly gas: bigint
   }
+  /** What the contract says where no later block will take the window; undefined for any other refusal. */
+  neverTaken(refusal: ZerogError): string | undefined
   readonly filter: LogFilter
   /** The window that a log certifies; undefined for any other log. */
   read(log: ChainLog): { readonly epoch: bigint; readonly committee: number; readonly root: Uint8Array } | undefined
@@ -24,7 +26,7 @@ export type Account = {
   nonce(): Promise<number>
   /** wei per gas that the next block takes, without tip. */
   baseFee(): Promise<bigint>
-  /** Throws TRANSACTION_REFUSED with what the contract says. */
+  /** Throws TRANSACTION_REFUSED with what the contract says, its revert data in the metadata `data`. */
   estimateGas(call: { readonly to: Hex; readonly data: Hex }): Promise<bigint>
   sign(transaction: {
     readonly nonce: number

@@ -109,6 +109,8 @@ export type FinalizedWindow = {
 
 export type FinalBundle = { readonly id: string; readonly owner: number; readonly certifiedAtMs: number }
 
+export type LostBundle = { readonly id: string; readonly owner: number }
+
 export type DisperserCounts = {
   readonly queued: number
   readonly dispersing: number
@@ -188,6 +190,8 @@ export type DisperserRepository = {
   ): Promise<void>
   /** The contract refuses this window: it waits until `retryAtMs`. */
   postponeWindow(fence: Fence, windowId: string, retryAtMs: number): Promise<void>
+  /** No block will ever take this window: its bundles and all blobs with a part in them are given up. Nothing where it is final. */
+  abandonWindow(fence: Fence, windowId: string, failure: Failure): Promise<readonly LostBundle[]>
 
   /** Next block to look at; undefined before the first one. */
   nextHeight(): Promise<bigint | undefined>

@@ -1,6 +1,6 @@
 import { decodeCertificate } from '@zerog/availability'
 import type { ChainClient, Clock, Logger, Random } from '@zerog/ports'
-import { fromHex, type Hex, ZerogError } from '@zerog/primitives'
+import { fromHex, type Hex, toHex, ZerogError } from '@zerog/primitives'
 import {
   SUBMIT_IDLE_MS,
   SUBMIT_RETRY_FIRST_MS,
@@ -67,6 +67,10 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
 
   function tellFinal(bundles: readonly FinalBundle[], atMs: number): void {
     for (const { certifiedAtMs } of bundles) metrics.timeToFinal.observe((atMs - certifiedAtMs) / 1000)
+    announce(bundles)
+  }
+
+  function announce(bundles: readonly { readonly id: string; readonly owner: number }[]): void {
     for (const owner of new Set(bundles.map((bundle) => bundle.owner))) {
       deps.changes.announce({ owner, bundleIds: bundles.filter((bundle) => bundle.owner === owner).map(({ id }) => id) })
     }
@@ -109,7 +113,8 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
     if (pending.windowIds.length === 0) return beginEpoch(fence, { nonce: pending.nonce, feeAtLeast })
     const windows = await repository.windowsOf(pending.windowIds)
     if (windows.length === 0) return send(pending.raw)
-    await signAndSend({ windows, nonce: pending.nonce, feeAtLeast }, fence)
+    // Its nonce must be used up, whatever the contract thinks of its windows by now: those that it refuses are sorted out afterwards.
+    await signAndSend({ windows, nonce: pending.nonce, feeAtLeast, unasked: true }, fence)
   }
 
   /** A transaction without windows. Where the contract refuses it by now, nothing is sent, and one that is replaced goes out as it was. */
@@ -146,12 +151,24 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
       }
       const [window] = open
       if (window === undefined) return
+      metrics.transactions.add(1, { outcome: 'refused' })
+      const words = entrance.neverTaken(error)
+      if (words !== undefined) return abandon(window, words, fence)
       const pauseMs = Math.min(SUBMIT_RETRY_FIRST_MS * 2 ** Math.min(window.attempts, 20), SUBMIT_RETRY_MAX_MS)
       const { message, metadata } = error
       logger.warn('certificate_refused', { windowId: window.id, attempts: window.attempts, error: message, ...metadata })
-      metrics.transactions.add(1, { outcome: 'refused' })
       await repository.postponeWindow(fence, window.id, clock.nowMs() + pauseMs)
     }
+  }
+
+  /** Time has run out for it. Its bytes may be dispersed again; whoever waits is told so. */
+  async function abandon({ id, statements }: WindowRecord, words: string, fence: Fence): Promise<void> {
+    const message = `the contract takes this certificate no more: ${words}; disperse the bytes again, under a new idempotency key`
+    const lost = await repository.abandonWindow(fence, id, { reason: 'CERTIFICATE_TOO_LATE', message })
+    const commitments = statements.map(({ commitment }) => toHex(commitment))
+    logger.error('certificate_given_up', { windowId: id, bundles: lost.length, refusal: words, commitments })
+    metrics.failures.add(lost.length, { reason: 'CERTIFICATE_TOO_LATE' })
+    announce(lost)
   }
 
   /** Bundles of the same bytes have one commitment: after the first certificate the contract passes the others over without an event. */
@@ -171,17 +188,23 @@ export function createSubmitter(options: SubmitterOptions, deps: SubmitterDeps) 
   }
 
   async function signAndSend(
-    { windows, nonce, feeAtLeast }: { windows: readonly WindowRecord[]; nonce: number; feeAtLeast: bigint },
+    given: {
+      readonly windows: readonly WindowRecord[]
+      readonly nonce: number
+      readonly feeAtLeast: bigint
+      readonly unasked?: boolean
+    },
     fence: Fence,
   ): Promise<void> {
+    const { windows, nonce, feeAtLeast, unasked = false } = given
     const certified = windows.map(({ certificate, statements }) => ({ certificate: decodeCertificate(certificate), statements }))
     const { data, gas } = entrance.encode(certified)
     if (gas > TRANSACTION_GAS_MAX && windows.length > 1) {
-      return signAndSend({ windows: windows.slice(0, windows.length >> 1), nonce, feeAtLeast }, fence)
+      return signAndSend({ ...given, windows: windows.slice(0, windows.length >> 1) }, fence)
     }
     // Certificates were verified, so only what failed once is asked about first. (While nothing happens on a chain, its last block's
     // time is old, and what is right now would be refused then.)
-    if (windows.some(({ attempts }) => attempts > 0)) await account.estimateGas({ to: entrance.address, data })
+    if (!unasked && windows.some(({ attempts }) => attempts > 0)) await account.estimateGas({ to: entrance.address, data })
     const call = { to: entrance.address, data, gas }
     await keepAndSend({ call, nonce, feeAtLeast, windowIds: windows.map(({ id }) => id) }, fence)
   }
