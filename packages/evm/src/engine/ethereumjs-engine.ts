@@ -1,6 +1,6 @@
 import { Hardfork } from '@ethereumjs/common'
 import {
-  EVM,
+  type EVM,
   type EVMBLSInterface,
   EVMError,
   type EVMResult,
@@ -22,6 +22,7 @@ import { createChainCommon } from './common.ts'
 import type { Engine, EngineMessage, EngineOptions, Ran } from './engine.ts'
 import { errorText } from './error-text.ts'
 import { attach } from './ethereumjs-hooks.ts'
+import { PragueEvm } from './prague-evm.ts'
 
 /** The interpreter of @ethereumjs/evm: the oracle that our own is compared with. */
 export function createEthereumjsEngine({ fork, chainId, store, blockHash }: EngineOptions): Engine {
@@ -120,7 +121,7 @@ function reportedAccesses({ journal }: ChainEvm): AccessListItem[] {
 }
 
 /** A precompile or a contract loop gives the event loop its turn and hears an abort here. */
-export class ChainEvm extends EVM {
+export class ChainEvm extends PragueEvm {
   signal: AbortSignal | undefined
   #turnStartedMs = performance.now()
   #jumps = 0

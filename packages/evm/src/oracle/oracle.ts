@@ -1,6 +1,6 @@
 import { createBlock } from '@ethereumjs/block'
 import { type Common, createCustomCommon, Hardfork, Mainnet } from '@ethereumjs/common'
-import { EVM, type EVMResult, type EVMRunCallOpts, NobleBLS, NobleBN254 } from '@ethereumjs/evm'
+import { type EVM, type EVMResult, type EVMRunCallOpts, NobleBLS, NobleBN254 } from '@ethereumjs/evm'
 import { createMPT } from '@ethereumjs/mpt'
 import { Caches, MerkleStateManager } from '@ethereumjs/statemanager'
 import { createTxFromRLP, type TypedTransaction } from '@ethereumjs/tx'
@@ -9,6 +9,7 @@ import { createVM, type RunTxResult, runBlock, runTx } from '@ethereumjs/vm'
 import { assert, bytesToBigint, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { keccak256 } from '../codec/keccak.ts'
 import { recoverPublicKey } from '../codec/signature.ts'
+import { PragueEvm } from '../engine/prague-evm.ts'
 import type { BlockEnvironment, GenesisAllocation, Log, StateOverrides } from '../executor.ts'
 import { TURN_MS } from '../limits.ts'
 import { type OracleFrame, watchFrames } from './frames.ts'
@@ -203,7 +204,7 @@ const verifyByKzg: VerifyPoint = (...args) => {
 }
 
 /** Loads what only the point evaluation needs when a message goes to it. */
-class OracleEvm extends EVM {
+class OracleEvm extends PragueEvm {
   readonly #ownPoints: boolean
 
   constructor({ ownPoints, ...options }: ConstructorParameters<typeof EVM>[0] & { readonly ownPoints: boolean }) {
