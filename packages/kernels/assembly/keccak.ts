@@ -63,6 +63,24 @@ export function finish(length: u32): void {
   memory.copy(NODES, STATE, 32)
 }
 
+/** Keccak-256 of `length` bytes at INPUT, in one call; bytes behind them, up to a whole block, are overwritten. The hash lies at NODES. */
+export function digest(length: u32): void {
+  init()
+  let at = INPUT
+  let rest = <usize>length
+  while (rest >= RATE_BYTES) {
+    absorbBlock(at)
+    at += RATE_BYTES
+    rest -= RATE_BYTES
+  }
+  memory.fill(at + rest, 0, RATE_BYTES - rest)
+  store<u8>(at + rest, 0x01)
+  const last = at + RATE_BYTES - 1
+  store<u8>(last, load<u8>(last) | 0x80)
+  absorbBlock(at)
+  memory.copy(NODES, STATE, 32)
+}
+
 function absorbBlock(block: usize): void {
   for (let offset: usize = 0; offset < RATE_BYTES; offset += 8) {
     store<u64>(STATE + offset, load<u64>(STATE + offset) ^ load<u64>(block + offset))

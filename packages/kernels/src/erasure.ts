@@ -25,6 +25,15 @@ export type ErasureTables = { readonly log: Uint16Array; readonly exp: Uint16Arr
 /** A row that goes in or comes out, its place in the transform and the logarithm that it is multiplied by. */
 export type PlacedRow = { readonly row: Uint8Array; readonly place: number; readonly log: number }
 
+export type EncodeJob = {
+  readonly k: number
+  readonly n: number
+  readonly places: number
+  readonly rowBytes: number
+  /** By default all bytes of each row. */
+  readonly columns?: { readonly from: number; readonly to: number } | undefined
+}
+
 export type RestoreJob = {
   readonly given: readonly PlacedRow[]
   /** Their rows are written. */
@@ -42,7 +51,7 @@ export type ErasureKernel = {
   /** Places of a transform that the kernel has room for. */
   readonly placesMax: number
   /** As `Engine.encode` of @zerog/erasure; `places` is the power of two that holds n, 2 * places <= placesMax. */
-  encode(data: Uint8Array, parity: Uint8Array, job: { k: number; n: number; places: number; rowBytes: number }): void
+  encode(data: Uint8Array, parity: Uint8Array, job: EncodeJob): void
   restore(job: RestoreJob): void
   /** As `Engine.combine` of @zerog/erasure; rows of at most 32 KiB. */
   combine(rows: readonly Uint8Array[], rowBytes: number, coefficients: Uint16Array): Uint8Array
@@ -73,16 +82,20 @@ export function createErasureKernel(tables: ErasureTables, options: { readonly r
   const sums = memory.subarray(exports.SUMS.value as number, (exports.SUMS.value as number) + ROWS_COMBINED_MAX * 16)
 
   /** Calls `work` for stripes of columns, as wide as `rows` rows fit into the kernel. */
-  const forStripes = (rows: number, rowBytes: number, work: (column: number, width: number) => void): void => {
+  const forStripes = (
+    rows: number,
+    { from, to }: { readonly from: number; readonly to: number },
+    work: (column: number, width: number) => void,
+  ): void => {
     const widest = Math.floor(dataBytes / rows / CHUNK_BYTES) * CHUNK_BYTES
-    for (let column = 0; column < rowBytes; column += widest) work(column, Math.min(widest, rowBytes - column))
+    for (let column = from; column < to; column += widest) work(column, Math.min(widest, to - column))
   }
 
   return {
     placesMax: PLACES_MAX,
-    encode(source, parity, { k, n, places, rowBytes }) {
+    encode(source, parity, { k, n, places, rowBytes, columns }) {
       exports.prepare(2 * places)
-      forStripes(k + n, rowBytes, (column, width) => {
+      forStripes(k + n, columns ?? { from: 0, to: rowBytes }, (column, width) => {
         copyIn(memory.subarray(data), source, { rows: k, rowBytes, column, width })
         exports.encode(k, n, places, width)
         copyOut(parity, memory.subarray(data + k * width), { rows: n, rowBytes, column, width })
@@ -94,7 +107,7 @@ export function createErasureKernel(tables: ErasureTables, options: { readonly r
         rowPlaces[index] = place
         rowLogs[index] = log
       }
-      forStripes(given.length + wanted.length, rowBytes, (column, width) => {
+      forStripes(given.length + wanted.length, { from: 0, to: rowBytes }, (column, width) => {
         let at = data
         for (const { row } of given) {
           memory.set(row.subarray(column, column + width), at)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import fc from 'fast-check'
-import { keccak256, subtreeRoot } from './keccak.ts'
+import { KECCAK_SCRATCH_BYTES, keccak256, keccakScratch, subtreeRoot } from './keccak.ts'
 
 /** The tree as its definition says: no kernel, no shortcuts. */
 function referenceRoot(data: Uint8Array, height: number): Uint8Array {
@@ -35,6 +35,19 @@ describe('keccak256', () => {
   it('equals the reference for random bytes, also beyond what the kernel takes at once', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 2_000 }), (bytes) => hex(keccak256(bytes)) === hex(keccak_256(bytes))))
     for (const size of [262_072, 262_073, 262_144, 600_001]) expect(hex(keccak256(lcg(size)))).toBe(hex(keccak_256(lcg(size))))
+  })
+})
+
+describe('the scratch', () => {
+  it('hashes what was written into it, up to its end', () => {
+    const { bytes, from, digest } = keccakScratch()
+    for (const size of [0, 1, 135, 136, 137, 532, KECCAK_SCRATCH_BYTES]) {
+      const message = lcg(size)
+      bytes.set(message, from)
+      const into = new Uint8Array(40).fill(9)
+      digest(size, into, 4)
+      expect(hex(into)).toBe(`09090909${hex(keccak_256(message))}09090909`)
+    }
   })
 })
 

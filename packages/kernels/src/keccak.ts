@@ -10,6 +10,7 @@ type Exports = {
   init(): void
   absorb(blocks: number): void
   finish(length: number): void
+  digest(length: number): void
 }
 
 type Kernel = {
@@ -18,6 +19,7 @@ type Kernel = {
   readonly zeros: number
   readonly nodes: number
   readonly input: number
+  readonly scratch: KeccakScratch
 }
 
 const ENTRY_BYTES = 256
@@ -31,6 +33,11 @@ let loaded: Kernel | undefined
 /** Keccak-256 (the one before FIPS 202's padding, as Ethereum uses it). */
 export function keccak256(bytes: Uint8Array): Uint8Array {
   const { exports, memory, nodes, input } = kernel()
+  if (bytes.length <= KECCAK_SCRATCH_BYTES) {
+    memory.set(bytes, input)
+    exports.digest(bytes.length)
+    return memory.slice(nodes, nodes + 32)
+  }
   exports.init()
   let offset = 0
   while (bytes.length - offset >= RATE_BYTES) {
@@ -43,6 +50,24 @@ export function keccak256(bytes: Uint8Array): Uint8Array {
   memory.set(bytes.subarray(offset), input)
   exports.finish(bytes.length - offset)
   return memory.slice(nodes, nodes + 32)
+}
+
+/**
+ * The kernel's own input, for messages that are written for nothing but their hash: whoever fills `bytes[from .. from + length]` and calls
+ * `digest` at once saves an array, a copy and two calls. Every other function here writes over it.
+ */
+export function keccakScratch(): KeccakScratch {
+  return kernel().scratch
+}
+
+/** Bytes that fit into the scratch. */
+export const KECCAK_SCRATCH_BYTES = ABSORBED_AT_ONCE - RATE_BYTES
+
+export type KeccakScratch = {
+  readonly bytes: Uint8Array
+  readonly from: number
+  /** Keccak-256 of the first `length` bytes of the scratch, at most `KECCAK_SCRATCH_BYTES`, into 32 bytes of `into` at `at`. */
+  readonly digest: (length: number, into: Uint8Array, at: number) => void
 }
 
 /**
@@ -79,7 +104,14 @@ function load(): Kernel {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(binary))
   const exports = instance.exports as unknown as Exports // the generated module exports exactly these
   const memory = new Uint8Array(exports.memory.buffer)
-  const made: Kernel = { exports, memory, zeros: exports.ZEROS.value, nodes: exports.NODES.value, input: exports.INPUT.value }
+  const nodes = exports.NODES.value
+  const input = exports.INPUT.value
+  const digest = (length: number, into: Uint8Array, at: number): void => {
+    exports.digest(length)
+    for (let index = 0; index < 32; index++) into[at + index] = memory[nodes + index] as number
+  }
+  const scratch = { bytes: memory, from: input, digest }
+  const made: Kernel = { exports, memory, zeros: exports.ZEROS.value, nodes, input, scratch }
   // Each height's zero root needs only those below it.
   memory.fill(0, made.input, made.input + ENTRY_BYTES)
   for (let height = 0; height <= HEIGHT_MAX; height++) {
