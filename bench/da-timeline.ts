@@ -83,7 +83,7 @@ export function timeline(rounds: readonly Round[], spans: readonly Span[]): stri
     .filter(([, { first }]) => first.length * 2 > rounds.length)
     .map(([name, row]) => ({
       name,
-      first: median(row.first),
+      first: median(row.first) ?? 0,
       last: median(row.last),
       sum: median(row.sum),
       count: median(row.count),

@@ -1,13 +1,17 @@
 import type { Layout } from './shape.ts'
 
+/** Bytes `from` to `to` of every row. */
+export type Columns = { readonly from: number; readonly to: number }
+
 /** The arithmetic of the code. Two forms give the same bytes: `plainEngine`, the reference, and the kernels in WebAssembly. */
 export type Engine = {
   /**
    * Parity of `data` into `parity`.
    * @param data k rows, k * rowBytes bytes
    * @param parity n rows, n * rowBytes bytes; overwritten
+   * @param columns bytes of each row that are coded and written, at multiples of 64; by default all: columns do not depend on each other
    */
-  encode(data: Uint8Array, parity: Uint8Array, layout: Layout): void
+  encode(data: Uint8Array, parity: Uint8Array, layout: Layout, columns?: Columns): void
   /**
    * Restores the missing original rows in `data` from its present rows and from parity rows; together at least k.
    * @param data k rows; those whose entry of `present` is 0 are overwritten, whatever they held

@@ -13,10 +13,10 @@ import { ceilPowerOfTwo, type Layout } from './shape.ts'
 export function createKernelEngine(options: { readonly relaxed?: boolean } = {}): Engine {
   const kernel = createErasureKernel(fieldTables(), options)
   return {
-    encode(data, parity, layout) {
+    encode(data, parity, layout, columns) {
       const places = ceilPowerOfTwo(layout.n)
-      if (2 * places > kernel.placesMax) plainEngine.encode(data, parity, layout)
-      else kernel.encode(data, parity, { ...layout, places })
+      if (2 * places > kernel.placesMax) plainEngine.encode(data, parity, layout, columns)
+      else kernel.encode(data, parity, { ...layout, places, columns })
     },
     restore(data, present, parity, layout) {
       const places = ceilPowerOfTwo(layout.n)

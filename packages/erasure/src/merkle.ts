@@ -28,18 +28,34 @@ const nodeInput = new Uint8Array(1 + 2 * HASH_BYTES).fill(1, 0, 1)
 export function merkleTree(count: number, leaf: (index: number) => Uint8Array): MerkleTree {
   // Node i has children 2i and 2i + 1; leaves start at `count`.
   const nodes = new Uint8Array(2 * count * HASH_BYTES)
-  for (let index = 0; index < count; index++) nodes.set(leafHash(leaf(index)), (count + index) * HASH_BYTES)
+  hashLeaves({ nodes, count }, leaf, { first: 0, count })
+  fillTree(nodes, count)
+  return { root: rootIn(nodes), nodes, path: (index) => pathIn(nodes, count, index) }
+}
+
+/** Hashes of the leaves of `range` into the nodes of a tree with `count` leaves. */
+export function hashLeaves(
+  { nodes, count }: { readonly nodes: Uint8Array; readonly count: number },
+  leaf: (index: number) => Uint8Array,
+  range: { readonly first: number; readonly count: number },
+): void {
+  for (let index = range.first; index < range.first + range.count; index++)
+    nodes.set(leafHash(leaf(index)), (count + index) * HASH_BYTES)
+}
+
+/** All inner nodes from the hashes of the leaves. */
+export function fillTree(nodes: Uint8Array, count: number): void {
   if (count <= TREE_LEAVES_MAX) sha256Tree(nodes, count)
   else {
     for (let index = count - 1; index >= 1; index--) {
       nodes.set(nodeHash(nodeAt(nodes, 2 * index), nodeAt(nodes, 2 * index + 1)), index * HASH_BYTES)
     }
   }
-  return {
-    root: new Uint8Array(nodeAt(nodes, 1)),
-    nodes,
-    path: (index) => pathIn(nodes, count, index),
-  }
+}
+
+/** A copy. */
+export function rootIn(nodes: Uint8Array): Uint8Array {
+  return new Uint8Array(nodeAt(nodes, 1))
 }
 
 /** Sibling hashes from leaf to root out of the nodes of a tree with `count` leaves, views. */

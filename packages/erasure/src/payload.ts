@@ -20,10 +20,15 @@ export function layPayload(rows: Uint8Array, payload: Uint8Array): void {
       message: `${payload.length} bytes of payload do not fit into ${rows.length} bytes of rows`,
     })
   }
-  rows[0] = VERSION
-  new DataView(rows.buffer, rows.byteOffset).setUint32(1, payload.length)
   rows.set(payload, HEADER_BYTES)
-  rows.fill(0, HEADER_BYTES + payload.length)
+  layHeader(rows, payload.length)
+}
+
+/** The same where the payload stands in its place already. */
+export function layHeader(rows: Uint8Array, payloadBytes: number): void {
+  rows[0] = VERSION
+  new DataView(rows.buffer, rows.byteOffset).setUint32(1, payloadBytes)
+  rows.fill(0, HEADER_BYTES + payloadBytes)
 }
 
 /**

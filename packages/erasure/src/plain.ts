@@ -1,4 +1,4 @@
-import type { Engine } from './engine.ts'
+import type { Columns, Engine } from './engine.ts'
 import { at, fieldTables, MODULUS } from './field.ts'
 import { RLC_BYTES } from './limits.ts'
 import { errorLocator } from './locator.ts'
@@ -8,15 +8,16 @@ import { addRow, forEachSymbol, forwardTransform, inverseTransform, scaleRow, ty
 /** The code exactly as its specification writes it. Slow; the oracle of every other form. */
 export const plainEngine: Engine = { encode, restore, combine }
 
-function encode(data: Uint8Array, parity: Uint8Array, { k, n, rowBytes }: Layout): void {
-  const tables = fieldTables()
+function encode(data: Uint8Array, parity: Uint8Array, { k, n, rowBytes }: Layout, columns?: Columns): void {
+  const { from, to } = columns ?? { from: 0, to: rowBytes }
+  const width = to - from
   const places = ceilPowerOfTwo(n)
-  const sum: Work = { bytes: new Uint8Array(places * rowBytes), rowBytes, tables }
+  const sum: Work = { bytes: new Uint8Array(places * width), rowBytes: width, tables: fieldTables() }
   // n >= k in every shape of rsema1d, so the originals are one group.
-  sum.bytes.set(data.subarray(0, k * rowBytes))
+  for (let i = 0; i < k; i++) sum.bytes.set(data.subarray(i * rowBytes + from, i * rowBytes + to), i * width)
   inverseTransform(sum, places, places)
   forwardTransform(sum, places)
-  parity.set(sum.bytes.subarray(0, n * rowBytes))
+  for (let i = 0; i < n; i++) parity.set(sum.bytes.subarray(i * width, (i + 1) * width), i * rowBytes + from)
 }
 
 function restore(data: Uint8Array, present: Uint8Array, parity: ReadonlyMap<number, Uint8Array>, layout: Layout): void {

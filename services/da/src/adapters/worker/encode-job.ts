@@ -1,30 +1,21 @@
-import type { Layout } from '@zerog/erasure'
+import { CONTROL_WORDS, type CodingSpace, type Commitment, HEADER_BYTES, type Layout } from '@zerog/erasure'
 
 /** What a thread is asked: the payload lies in `memory` where `arenaOf` says. */
 export type EncodeJob = { readonly memory: SharedArrayBuffer; readonly layout: Layout; readonly payloadBytes: number }
 
-export type EncodeResult =
-  | { readonly commitment: Uint8Array; readonly rowRoot: Uint8Array; readonly encodeMs: number }
-  | { readonly problem: string }
+export type EncodeResult = (Commitment & { readonly encodeMs: number }) | { readonly problem: string }
 
 const HASH_BYTES = 32
 const RLC_BYTES = 16
-/** The code's own header lies before the payload. */
-const HEADER_BYTES = 5
+const CONTROL_BYTES = CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT
 
-export type Arena = {
-  readonly rows: Uint8Array
-  readonly payload: Uint8Array
-  /** Every hash over the rows, 64 bytes per row. */
-  readonly nodes: Uint8Array
-  readonly rlc: Uint8Array
-}
+export type Arena = CodingSpace & { readonly payload: Uint8Array }
 
 export function arenaBytes({ k, n, rowBytes }: Layout): number {
-  return (k + n) * (rowBytes + 2 * HASH_BYTES) + k * RLC_BYTES
+  return (k + n) * (rowBytes + 2 * HASH_BYTES) + k * RLC_BYTES + CONTROL_BYTES
 }
 
-/** Rows, hashes and RLC vector lie one after the other. */
+/** Rows, hashes, RLC vector and control words lie one after the other. */
 export function arenaOf({ memory, layout, payloadBytes }: EncodeJob): Arena {
   const { k, n, rowBytes } = layout
   const rowsBytes = (k + n) * rowBytes
@@ -34,5 +25,6 @@ export function arenaOf({ memory, layout, payloadBytes }: EncodeJob): Arena {
     payload: new Uint8Array(memory, HEADER_BYTES, payloadBytes),
     nodes: new Uint8Array(memory, rowsBytes, nodesBytes),
     rlc: new Uint8Array(memory, rowsBytes + nodesBytes, k * RLC_BYTES),
+    control: new Int32Array(memory, rowsBytes + nodesBytes + k * RLC_BYTES, CONTROL_WORDS),
   }
 }

@@ -1,7 +1,8 @@
+import { layHeader } from '@zerog/erasure'
 import { createThreadPool } from '@zerog/kernels/threads'
 import { assert, budget, ZerogError } from '@zerog/primitives'
 import type { CodedBundle, Coder, CodingJob } from '../../app/encoder/coder.ts'
-import { ARENAS_KEPT_MAX, CODING_JOBS_WAITING_MAX } from '../../core/disperser/limits.ts'
+import { ARENAS_KEPT_MAX, CODED_TOGETHER_BYTES, CODING_JOBS_WAITING_MAX } from '../../core/disperser/limits.ts'
 import { HASH_BYTES } from '../../limits.ts'
 import { arenaBytes, arenaOf, type EncodeJob, type EncodeResult } from './encode-job.ts'
 
@@ -19,6 +20,12 @@ export function encodePool(options: { readonly threads: number; readonly memoryB
     // Without a queue's bound: every job holds its part of the budget.
     errors: { closed: shuttingDown, lost: threadLost },
   })
+  /** Threads that have a job. */
+  let busy = 0
+  const run = (job: EncodeJob): Promise<EncodeResult> => {
+    busy++
+    return threads.run(() => job).finally(() => busy--)
+  }
 
   return {
     async open(layout, payloadBytes, signal): Promise<CodingJob> {
@@ -32,9 +39,14 @@ export function encodePool(options: { readonly threads: number; readonly memoryB
         layout,
         payload: arena.payload,
         async encode() {
-          const running = threads.run(() => job)
-          working = running.catch(() => {})
-          const result = await running
+          const { rows, control } = arena
+          layHeader(rows.subarray(0, layout.k * layout.rowBytes), payloadBytes)
+          control.fill(0)
+          // Threads that have nothing to do take a part of it: never more than are free, so that no bundle waits for another one.
+          const together = payloadBytes < CODED_TOGETHER_BYTES ? 1 : Math.max(1, options.threads - busy)
+          const running = Array.from({ length: together }, () => run(job))
+          working = Promise.allSettled(running)
+          const result = await Promise.race(running)
           if ('problem' in result) throw new ZerogError('INTERNAL', { message: `encoding failed: ${result.problem}` })
           return view(job, result)
         },

@@ -26,6 +26,8 @@ export const WATCHERS_MAX = 20_000
 
 /** Coding jobs that wait for memory. */
 export const CODING_JOBS_WAITING_MAX = 256
+/** Bundles of this size are coded by all threads that are free; smaller ones take less than waking them, bytes. */
+export const CODED_TOGETHER_BYTES = 256 * 1024
 /** Arenas that are kept for the next bundle. */
 export const ARENAS_KEPT_MAX = 16
 /** Rows of one PutRows message, with their paths. */
