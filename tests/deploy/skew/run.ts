@@ -1,21 +1,22 @@
 // `pnpm skew <old> [new]`: services of two refs of git work together, and the new one goes on with what the old one stored.
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { misplaced, SPLITS, type Trees, treesOf } from './plan.ts'
 import { HERE, type Tree, treeOf } from './trees.ts'
 
-const USAGE = `usage: pnpm skew <old ref> [new ref, default ${HERE}: the working tree]`
+const USAGE = `usage: pnpm skew <old ref> [new ref, default ${HERE}: the working tree] [--only 1|2|stored]`
 const COMMAND_MS = 300_000
 /** More than one storage segment and one row of DA. */
 const KEPT_BYTES = 600_000
 
-const { positionals } = parseArgs({ allowPositionals: true })
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } })
 const [oldRef, newRef = HERE] = positionals
-if (oldRef === undefined || positionals.length > 2) {
+const parts = [...SPLITS.map((_, index) => String(index + 1)), 'stored']
+if (oldRef === undefined || positionals.length > 2 || (values.only !== undefined && !parts.includes(values.only))) {
   process.stderr.write(`${USAGE}\n`)
   process.exit(2)
 }
@@ -23,12 +24,16 @@ const say = (line: string): void => void process.stdout.write(`${new Date().toIS
 try {
   const older = treeOf(oldRef)
   const newer = treeOf(newRef)
-  for (const split of SPLITS) {
-    await mixed(split, newer, older)
-    await mixed(split, older, newer)
+  for (const part of parts) {
+    if (values.only !== undefined && part !== values.only) continue
+    const split = SPLITS[Number(part) - 1]
+    if (split === undefined) await stored(older, newer)
+    else {
+      await mixed(split, newer, older)
+      await mixed(split, older, newer)
+    }
   }
-  await stored(older, newer)
-  say(`${older.name} and ${newer.name} work together, and the latter reads what the former stored`)
+  say(`passed: ${older.name} and ${newer.name}, ${values.only ?? 'calls between them and what the former stored'}`)
 } catch (error) {
   say(`FAILED: ${error instanceof Error ? error.message : String(error)}`)
   process.exitCode = 1
@@ -115,12 +120,16 @@ async function dataOf(tree: Tree, folder: string, args: readonly string[]): Prom
 async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'zerog-skew-'))
   const down = () => zerog(treeOf(HERE), folder, ['down']).catch(() => '')
+  const end = () => void down().then(() => process.exit(1))
+  process.once('SIGINT', end).once('SIGTERM', end)
   try {
     await work(folder)
   } catch (error) {
     await down()
-    if (existsSync(folder)) say(`kept for a look: ${folder}`)
+    say(`kept for a look: ${folder}`)
     throw error
+  } finally {
+    process.off('SIGINT', end).off('SIGTERM', end)
   }
   await down()
   rmSync(folder, { recursive: true, force: true })
