@@ -6,18 +6,28 @@ import { parseArgs } from 'node:util'
 import type { DevnetEndpoints } from '@zerog/cli'
 import { createZerogClient, gatewayEndpoints } from '@zerog/sdk'
 import { removeDevnet, startDevnet, temporaryFolder } from '../e2e/devnet.ts'
+import { limitCpu, quotaProblem } from './quota.ts'
 
-const USAGE = 'usage: pnpm load:scaling [--only da|rpc|worker] [--requests <n per replica, default 1500>]'
+const USAGE =
+  'usage: pnpm load:scaling [--only da|rpc|worker] [--requests <n per replica, default 1500>] [--seconds <with limits, default 8>]'
 const BLOB_BYTES = 4 * 1024 * 1024 - 4096
-/** Requests at once. */
-const PARALLEL = 12
+const COPIES = [1, 2, 3]
+/** Requests at once, for each replica. */
+const PARALLEL = 16
 /** Ticks of /proc per second on every Linux that we run on. */
 const TICKS = 100
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, requests: { type: 'string', default: '1500' } } })
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    requests: { type: 'string', default: '1500' },
+    seconds: { type: 'string', default: '8' },
+  },
+})
 const requests = Number(values.requests)
+const seconds = Number(values.seconds)
 const parts = { da, rpc, worker }
-if (!(requests >= 30) || (values.only !== undefined && !(values.only in parts))) {
+if (!(requests >= 30) || !(seconds >= 1) || (values.only !== undefined && !(values.only in parts))) {
   process.stderr.write(`${USAGE}\n`)
   process.exit(2)
 }
@@ -64,6 +74,7 @@ async function rpc(): Promise<void> {
       if ((await response.json()).result === undefined) throw new Error(`no balance: ${response.status}`)
     },
     count: requests,
+    percent: 10,
   })
 }
 
@@ -80,51 +91,107 @@ async function worker(): Promise<void> {
       await response.arrayBuffer()
     },
     count: Math.ceil(requests / 10),
+    percent: 5,
   })
 }
 
 /**
- * CPU time of each replica. Where every replica takes its share and a request costs what it cost before, the layer's
- * throughput is replicas / CPU time per request, as long as each has a core.
+ * Two figures for each number of replicas. CPU time per request and every replica's share of it, which do not depend on how busy the machine
+ * is: where shares are equal and a request costs what it costs with one, the layer answers replicas / cost requests per second, given a core
+ * each. And the rate itself, with each replica on a core made so slow (`percent` of one) that the replicas are what is short, not the
+ * machine: client, gateway and all else run without a limit.
  */
 async function replicas(options: {
   readonly target: string
   readonly flag: string
   readonly request: (endpoints: DevnetEndpoints, index: number) => Promise<void>
   readonly count: number
+  readonly percent: number
 }): Promise<void> {
-  const { target, count } = options
-  const costs: number[] = []
-  for (const copies of [1, 3]) {
+  const { target, percent } = options
+  const problem = quotaProblem()
+  if (problem !== undefined) say(`skipped: rates with limits (${problem})`)
+  const measured: { readonly costMs: number; readonly rate: number | undefined }[] = []
+  for (const copies of COPIES) {
     await withDevnet(['--processes', options.flag, String(copies)], async ({ endpoints }) => {
       const pids = Object.entries(endpoints.services).flatMap(([name, { pid }]) =>
         name === target || name.startsWith(`${target}-`) ? [pid] : [],
       )
-      const work = (first: number, last: number) => inParallel(first, last, (index) => options.request(endpoints, index))
-      // Every replica has compiled what it runs, and gets the same number of requests however many there are.
-      const all = count * copies
-      await work(0, all)
-      const before = pids.map(cpuMs)
-      await work(all, 2 * all)
-      const used = pids.map((pid, index) => cpuMs(pid) - (before[index] ?? 0))
-      const total = used.reduce((sum, ms) => sum + ms, 0)
-      costs.push(total / all)
-      const shares = used.map((ms) => `${Math.round((100 * ms) / total)} %`).join(', ')
-      const most = Math.max(...used) / all
-      say(
-        `${target} x${copies}: ${(total / all).toFixed(2)} ms CPU per request, shares ${shares}: ${Math.round(1000 / most)} requests/s with a core each`,
-      )
+      if (pids.length !== copies) throw new Error(`${pids.length} processes of ${target} instead of ${copies}`)
+      const request = (index: number) => options.request(endpoints, index)
+      const { costMs, shares } = await cost(pids, request, options.count * copies)
+      const law = `${costMs.toFixed(2)} ms CPU per request, shares ${shares.map((share) => `${Math.round(share)} %`).join(', ')}`
+      const most = (Math.max(...shares) / 100) * costMs
+      say(`${target} x${copies}: ${law}: ${Math.round(1000 / most)} requests/s with a core each`)
+      const limited = problem === undefined ? await limitedRate(pids, request, percent) : undefined
+      if (limited !== undefined)
+        say(
+          `${target} x${copies}, each on ${percent} % of a core: ${limited.rate.toFixed(1)} requests/s, ${Math.round(limited.used)} % of that CPU time used`,
+        )
+      measured.push({ costMs, rate: limited?.rate })
     })
   }
-  say(`${target} 1 -> 3: a request costs ${((costs[1] ?? 0) / (costs[0] ?? 1)).toFixed(2)} times what it cost with one`)
+  const [one] = measured
+  for (const [index, { costMs, rate }] of measured.entries()) {
+    if (index === 0 || one === undefined) continue
+    const costs = `a request costs ${(costMs / one.costMs).toFixed(2)} times what it costs with one`
+    const rates = rate === undefined || one.rate === undefined ? '' : `, ${(rate / one.rate).toFixed(2)} times the requests/s`
+    say(`${target} 1 -> ${COPIES[index]}: ${costs}${rates}`)
+  }
 }
 
-async function inParallel(first: number, last: number, work: (index: number) => Promise<void>): Promise<void> {
-  let next = first
-  const lane = async () => {
-    while (next < last) await work(next++)
+/** CPU time of the replicas per request, and what part of it each bore, in percent; all have run as many requests before. */
+async function cost(
+  pids: readonly number[],
+  request: (index: number) => Promise<void>,
+  count: number,
+): Promise<{ readonly costMs: number; readonly shares: readonly number[] }> {
+  const run = (first: number) =>
+    inParallel(
+      pids.length * PARALLEL,
+      (index) => index < count,
+      (index) => request(first + index),
+    )
+  await run(0)
+  const before = pids.map(cpuMs)
+  await run(count)
+  const used = pids.map((pid, index) => cpuMs(pid) - (before[index] ?? 0))
+  const total = used.reduce((sum, ms) => sum + ms, 0)
+  return { costMs: total / count, shares: used.map((ms) => (100 * ms) / total) }
+}
+
+/** Requests per second, and the part of their CPU time that the replicas used: near 100 % they were what was short. */
+async function limitedRate(
+  pids: readonly number[],
+  request: (index: number) => Promise<void>,
+  percent: number,
+): Promise<{ readonly rate: number; readonly used: number }> {
+  const release = limitCpu(pids, percent)
+  try {
+    const startMs = performance.now()
+    const usedMs = () => pids.reduce((sum, pid) => sum + cpuMs(pid), 0)
+    const before = usedMs()
+    const endMs = startMs + seconds * 1000
+    const done = await inParallel(pids.length * PARALLEL, () => performance.now() < endMs, request)
+    const tookMs = performance.now() - startMs
+    return { rate: (1000 * done) / tookMs, used: (100 * (usedMs() - before)) / ((tookMs * pids.length * percent) / 100) }
+  } finally {
+    release()
   }
-  await Promise.all(Array.from({ length: PARALLEL }, lane))
+}
+
+/** Starts requests in lanes while `more` says so, waits for all, and returns how many there were. */
+async function inParallel(
+  lanes: number,
+  more: (index: number) => boolean,
+  work: (index: number) => Promise<void>,
+): Promise<number> {
+  let next = 0
+  const lane = async () => {
+    while (more(next)) await work(next++)
+  }
+  await Promise.all(Array.from({ length: lanes }, lane))
+  return next
 }
 
 /** User and system time of a process and its threads. */
