@@ -66,6 +66,30 @@ function suite(name: string, open: () => Promise<RouterRepository>): void {
       ])
     })
 
+    test('one write may hold an answer from its head to its end, and void one of a key while it books another', async () => {
+      const books = await open()
+      await books.createKey(key(1, 1000n))
+      await books.grant({ keyId: 'key_1', holder: 'a', wanted: 100n, atLeast: 1n })
+      await books.write('a', { ...entries, spent: [spend('before', { cost: 7n })] })
+      const outcome = (answerId: string, state: 'acked' | 'void') => ({ answerId, provider: PROVIDER, state })
+      const head = (answerId: string) => spend(answerId, { state: 'open', cost: 0n, receipt: new Uint8Array() })
+      await books.write('a', { ...entries, spent: [spend('new', { cost: 30n })], outcomes: [outcome('before', 'void')] })
+      expect((await books.keyByDigest(digest(1)))?.spent).toBe(30n)
+      await books.write('a', {
+        ...entries,
+        opened: [head('short'), head('left'), head('running')],
+        spent: [spend('short', { cost: 5n })],
+        outcomes: [outcome('short', 'acked'), outcome('left', 'void')],
+      })
+      // What comes late finds the answer decided.
+      await books.write('a', { ...entries, opened: [head('short'), head('new')] })
+      expect((await books.keyByDigest(digest(1)))?.spent).toBe(35n)
+      const states = (await books.spends({ keyId: 'key_1', limit: 10 })).map(({ answerId, state }) => `${answerId} ${state}`)
+      expect(states.toSorted()).toEqual(['before void', 'left void', 'new signed', 'running open', 'short acked'])
+      // 100 were granted, 7, 30 and 5 spent: what the holder still has is kept from everybody else.
+      expect(await books.grant({ keyId: 'key_1', holder: 'b', wanted: 1000n, atLeast: 1n })).toBe(1000n - 35n - 58n)
+    })
+
     test('an idempotency key has one owner, one request and one answer', async () => {
       const books = await open()
       const claim = { keyId: 'key_1', idempotencyKey: 'i', fingerprint: digest(5), holder: 'a', nowMs: 0, expiresAtMs: 100 }

@@ -1,6 +1,6 @@
 import type { Sql, SqlSession } from '@zerog/ports'
-import { fromHex, toHex } from '@zerog/primitives'
-import type { RouterRepository, Spend, SpendState, VirtualKey } from '../../app/router/ports.ts'
+import { fromHex, toHex, ZerogError } from '@zerog/primitives'
+import type { JournalEntries, RouterRepository, Spend, SpendState, VirtualKey } from '../../app/router/ports.ts'
 import { idempotencyQueries } from './router-idempotency-queries.ts'
 import { ROUTER_MIGRATIONS, ROUTER_SCHEMA } from './router-migrations.ts'
 
@@ -113,20 +113,22 @@ type SpendMethods = 'write' | 'unfinished' | 'spends' | 'spend' | 'totals'
 function spendQueries(sql: Sql): Pick<RouterRepository, SpendMethods> {
   return {
     async write(holder, { opened, spent, outcomes, answers }) {
-      const work = async (session: SqlSession) => {
-        await insertSpends(session, opened, 'DO NOTHING')
-        await bookSpends(session, holder, spent)
-        await applyOutcomes(session, outcomes)
-        for (const { keyId, idempotencyKey, answer } of answers) {
-          await session.query(
-            `UPDATE compute_router.answers SET status = $3, headers = $4, body = $5 WHERE key_id = $1 AND idempotency_key = $2`,
-            [keyId, idempotencyKey, answer.status, JSON.stringify(answer.headers), answer.body],
-          )
-        }
-      }
-      // One statement is a transaction of its own; asking for one would cost two more round trips while a stream begins.
-      const single = spent.length === 0 && answers.length === 0 && (opened.length === 0) !== (outcomes.length === 0)
-      await (single ? work(sql) : sql.transaction(work))
+      // An answer whose cost is known needs no entry that says it is not.
+      const spends = [...new Map([...opened, ...spent.toReversed()].map((spend) => [idOf(spend), spend])).values()]
+      const entered = new Set(spends.map(idOf))
+      const inTransaction = () =>
+        sql.transaction(async (session) => {
+          await change(session, holder, { spends, outcomes: [] })
+          await change(session, holder, { spends: [], outcomes })
+          await keepAnswers(session, answers)
+        })
+      // One statement sees no row that it writes itself.
+      if (answers.length > 0 || outcomes.some((outcome) => entered.has(idOf(outcome)))) return inTransaction()
+      // It is a transaction of its own; asking for one would cost three more round trips. What met others is tried again by the port.
+      await change(sql, holder, { spends, outcomes }).catch((error: unknown) => {
+        if (error instanceof ZerogError) throw error
+        return inTransaction()
+      })
     },
     async unfinished(limit) {
       const rows = await sql.query<SpendRow>(
@@ -164,38 +166,22 @@ function spendQueries(sql: Sql): Pick<RouterRepository, SpendMethods> {
   }
 }
 
-/** Counts each answer once: what is written again after a lost answer of the database changes nothing. */
-async function bookSpends(session: SqlSession, holder: string, spent: readonly Spend[]): Promise<void> {
-  if (spent.length === 0) return
-  const booked = await insertSpends(
-    session,
-    spent,
-    `DO UPDATE SET state = excluded.state, cost = excluded.cost, prompt_tokens = excluded.prompt_tokens,
-       completion_tokens = excluded.completion_tokens, receipt = excluded.receipt WHERE spends.state = 'open'`,
-  )
-  await session.query(
-    `WITH booked AS (SELECT key_id, sum(cost) AS cost FROM unnest($1::text[], $2::numeric[]) AS row (key_id, cost) GROUP BY key_id),
-     reduced AS (
-       UPDATE compute_router.grants g SET amount = greatest(0, g.amount - b.cost) FROM booked b
-       WHERE g.key_id = b.key_id AND g.holder = $3 RETURNING 1
-     )
-     UPDATE compute_router.keys k SET spent = k.spent + b.cost FROM booked b WHERE k.key_id = b.key_id`,
-    [booked.map((row) => row.key_id), booked.map((row) => row.cost), holder],
-    PREPARED,
-  )
+function idOf({ answerId, provider }: Pick<Spend, 'answerId' | 'provider'>): string {
+  return `${answerId} ${provider}`
 }
 
-async function insertSpends(
+/**
+ * Counts each answer once: what is written again after a lost answer of the database changes nothing. A void answer gives its key the
+ * money back, once. No answer is in both lists.
+ */
+async function change(
   session: SqlSession,
-  spends: readonly Spend[],
-  onConflict: string,
-): Promise<readonly { key_id: string; cost: string }[]> {
-  if (spends.length === 0) return []
-  return session.query<{ key_id: string; cost: string }>(
-    `INSERT INTO compute_router.spends AS spends
-     (provider, answer_id, key_id, model, state, cost, prompt_tokens, completion_tokens, receipt, at_ms)
-     SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::int8[], $8::int8[], $9::bytea[], $10::int8[])
-     ON CONFLICT (answer_id, provider) ${onConflict} RETURNING key_id, cost::text`,
+  holder: string,
+  { spends, outcomes }: { readonly spends: readonly Spend[]; readonly outcomes: JournalEntries['outcomes'] },
+): Promise<void> {
+  if (spends.length === 0 && outcomes.length === 0) return
+  await session.query(
+    CHANGE,
     [
       spends.map(({ provider }) => fromHex(provider, 20)),
       spends.map(({ answerId }) => answerId),
@@ -207,33 +193,48 @@ async function insertSpends(
       spends.map(({ completionTokens }) => completionTokens),
       spends.map(({ receipt }) => receipt),
       spends.map(({ atMs }) => atMs),
+      outcomes.map(({ answerId }) => answerId),
+      outcomes.map(({ provider }) => fromHex(provider, 20)),
+      outcomes.map(({ state }) => state),
+      holder,
     ],
     PREPARED,
   )
 }
 
-/** A void answer gives its key the money back, once. */
-async function applyOutcomes(
-  session: SqlSession,
-  outcomes: readonly { readonly answerId: string; readonly provider: `0x${string}`; readonly state: string }[],
-): Promise<void> {
-  if (outcomes.length === 0) return
-  await session.query(
-    `WITH outcome AS (
-       SELECT * FROM unnest($1::text[], $2::bytea[], $3::text[]) AS row (answer_id, provider, state)
-     ), changed AS (
-       UPDATE compute_router.spends s SET state = o.state FROM outcome o
-       WHERE s.answer_id = o.answer_id AND s.provider = o.provider AND s.state IN ('open', 'signed')
-       RETURNING s.key_id, s.cost, o.state
-     ), refunds AS (SELECT key_id, sum(cost) AS cost FROM changed WHERE state = 'void' GROUP BY key_id)
-     UPDATE compute_router.keys k SET spent = k.spent - r.cost FROM refunds r WHERE k.key_id = r.key_id`,
-    [
-      outcomes.map(({ answerId }) => answerId),
-      outcomes.map(({ provider }) => fromHex(provider, 20)),
-      outcomes.map(({ state }) => state),
-    ],
-    PREPARED,
+/** What a row of a key gains and loses meets in one update: a second one of the same statement would be lost. */
+const CHANGE = `
+  WITH entered AS (
+    INSERT INTO compute_router.spends AS spends
+    (provider, answer_id, key_id, model, state, cost, prompt_tokens, completion_tokens, receipt, at_ms)
+    SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::int8[], $8::int8[], $9::bytea[], $10::int8[])
+    ON CONFLICT (answer_id, provider) DO UPDATE SET state = excluded.state, cost = excluded.cost,
+      prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens, receipt = excluded.receipt
+      WHERE spends.state = 'open' AND excluded.state <> 'open'
+    RETURNING key_id, cost, state
+  ), booked AS (SELECT key_id, sum(cost) AS cost FROM entered WHERE state <> 'open' GROUP BY key_id
+  ), outcome AS (SELECT * FROM unnest($11::text[], $12::bytea[], $13::text[]) AS row (answer_id, provider, state)
+  ), decided AS (
+    UPDATE compute_router.spends s SET state = o.state FROM outcome o
+    WHERE s.answer_id = o.answer_id AND s.provider = o.provider AND s.state IN ('open', 'signed')
+    RETURNING s.key_id, s.cost, o.state
+  ), reduced AS (
+    UPDATE compute_router.grants g SET amount = greatest(0, g.amount - b.cost) FROM booked b
+    WHERE g.key_id = b.key_id AND g.holder = $14 RETURNING 1
+  ), changes AS (
+    SELECT key_id, sum(cost) AS cost FROM (
+      SELECT key_id, cost FROM booked UNION ALL SELECT key_id, -cost FROM decided WHERE state = 'void'
+    ) AS each_change GROUP BY key_id
   )
+  UPDATE compute_router.keys k SET spent = k.spent + c.cost FROM changes c WHERE k.key_id = c.key_id AND c.cost <> 0`
+
+async function keepAnswers(session: SqlSession, answers: JournalEntries['answers']): Promise<void> {
+  for (const { keyId, idempotencyKey, answer } of answers) {
+    await session.query(
+      'UPDATE compute_router.answers SET status = $3, headers = $4, body = $5 WHERE key_id = $1 AND idempotency_key = $2',
+      [keyId, idempotencyKey, answer.status, JSON.stringify(answer.headers), answer.body],
+    )
+  }
 }
 
 function toKey(row: KeyRow): VirtualKey {

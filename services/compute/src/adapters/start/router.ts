@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { addresses, developmentAccounts } from '@zerog/contracts'
 import { receiptDomain } from '@zerog/evidence'
 import { type Hex, ZerogError } from '@zerog/primitives'
@@ -70,7 +71,8 @@ export async function startRouterWith(
     { chain, clock, logger },
   )
   const sessions = createSessions({ chain, signer, clock, random })
-  const journal = createJournal({ repository, holder, logger, gather: () => clock.sleep(LIMITS.router.gatherMs) })
+  const gather = (urgent: boolean) => (urgent ? setImmediate() : clock.sleep(LIMITS.router.gatherMs))
+  const journal = createJournal({ repository, holder, logger, gather })
   const stopping = new AbortController()
   const { signal } = stopping
   const domain = receiptDomain({ chainId, receiptAnchor: at.receiptAnchor })

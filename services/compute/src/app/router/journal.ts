@@ -22,8 +22,8 @@ export function createJournal(deps: {
   readonly repository: RouterRepository
   readonly holder: string
   readonly logger: Logger
-  /** Waits before a write that nobody waits for, so that more go with it. */
-  readonly gather: () => Promise<void>
+  /** Waits before a write so that more go with it; before one that somebody waits for no longer than what this turn still has to send. */
+  readonly gather: (urgent: boolean) => Promise<void>
 }): Journal {
   type Waiting = {
     readonly entries: Partial<JournalEntries>
@@ -37,7 +37,7 @@ export function createJournal(deps: {
   async function writeNext(): Promise<void> {
     // Clients wait for answers that are kept for a repeated request; what a stream may cost must be known before it costs something.
     const urgent = queue.some(({ entries }) => entries.answers !== undefined || entries.opened !== undefined)
-    if (!urgent && !hurried) await deps.gather()
+    await deps.gather(urgent || hurried)
     const batch = queue.splice(0, ENTRIES_MAX)
     try {
       await deps.repository.write(deps.holder, merged(batch.map(({ entries }) => entries)))
