@@ -64,6 +64,8 @@ const global = closed({
   postgres: server,
   nats: server,
   redis: server,
+  serverAuthorities: closed({ existingSecret: text, secretKey: filled }),
+  dns: closed({ port, to: list(any) }),
   tls: closed(
     {
       mode: oneOf('cert-manager', 'self-signed', 'existing'),
@@ -76,6 +78,7 @@ const global = closed({
   monitoring: closed({
     namespace: text,
     serviceMonitors: flag,
+    monitorLabels: mapOf(text),
     interval: pattern('^[0-9]+(s|m)$'),
     rules: flag,
     ruleLabels: mapOf(text),
@@ -99,6 +102,7 @@ const target = closed({
   config: any,
   ports: mapOf(port),
   serviceType: oneOf('ClusterIP', 'LoadBalancer', 'NodePort'),
+  serviceAnnotations: mapOf(text),
   secretFiles: mapOf(closed({ name: text, key: filled })),
   persistence: closed({ size, storageClassName: text }, 'size'),
   autoscaling: closed({
@@ -113,6 +117,10 @@ const target = closed({
   podAnnotations: mapOf(text),
   nodeSelector: mapOf(text),
   tolerations: list(any),
+  affinity: any,
+  priorityClassName: text,
+  hostSpread: oneOf('ScheduleAnyway', 'DoNotSchedule'),
+  scratchSize: size,
   preStopSeconds: number(0),
   startupFailureThreshold: number(1),
   terminationGracePeriodSeconds: number(1),

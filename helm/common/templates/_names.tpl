@@ -11,6 +11,13 @@ app.kubernetes.io/name: {{ .target }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
+{{/* Labels of pods: nothing that changes with a chart's version, since a pod is replaced when its labels change. */}}
+{{- define "zerog.podLabels" -}}
+{{ include "zerog.selectorLabels" . }}
+app.kubernetes.io/part-of: zerog
+app.kubernetes.io/component: {{ .root.Chart.Name }}
+{{- end }}
+
 {{- define "zerog.labels" -}}
 {{ include "zerog.selectorLabels" . }}
 app.kubernetes.io/part-of: zerog

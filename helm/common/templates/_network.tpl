@@ -51,15 +51,10 @@ spec:
     {{- end }}
   egress:
     - to:
-        - namespaceSelector:
-            matchLabels:
-              kubernetes.io/metadata.name: kube-system
-          podSelector:
-            matchLabels:
-              k8s-app: kube-dns
+        {{- toYaml $global.dns.to | nindent 8 }}
       ports:
-        - {protocol: UDP, port: 53}
-        - {protocol: TCP, port: 53}
+        - {protocol: UDP, port: {{ int $global.dns.port }}}
+        - {protocol: TCP, port: {{ int $global.dns.port }}}
     {{- $callees := list -}}
     {{- range $name := .spec.calls -}}
     {{- if index $global.topology $name -}}{{- $callees = append $callees $name -}}{{- end -}}
@@ -112,6 +107,9 @@ metadata:
   name: {{ include "zerog.fullname" . }}
   labels:
     {{- include "zerog.labels" . | nindent 4 }}
+    {{- with .root.Values.global.monitoring.monitorLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 spec:
   # Alerts and dashboards tell layers and installations apart by these.
   jobLabel: app.kubernetes.io/name

@@ -4,7 +4,7 @@
 {{- $prefix := printf "ZEROG_%s" (include "zerog.upperSnake" .target) -}}
 metadata:
   labels:
-    {{- include "zerog.labels" . | nindent 4 }}
+    {{- include "zerog.podLabels" . | nindent 4 }}
   annotations:
     checksum/config: {{ include "zerog.configYaml" . | sha256sum }}
     {{- with .spec.podAnnotations }}
@@ -27,6 +27,13 @@ spec:
   imagePullSecrets:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+  {{- with .spec.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- with .spec.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   {{- with .spec.nodeSelector }}
   nodeSelector:
     {{- toYaml . | nindent 4 }}
@@ -39,10 +46,14 @@ spec:
     {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
     - maxSkew: 1
       topologyKey: {{ $key }}
-      whenUnsatisfiable: ScheduleAnyway
+      whenUnsatisfiable: {{ ternary $.spec.hostSpread "ScheduleAnyway" (eq $key "kubernetes.io/hostname") }}
       labelSelector:
         matchLabels:
           {{- include "zerog.selectorLabels" $ | nindent 10 }}
+      {{- if eq $.spec.kind "Deployment" }}
+      # Those that are about to go do not count.
+      matchLabelKeys: [pod-template-hash]
+      {{- end }}
     {{- end }}
   containers:
     - name: {{ .target }}
@@ -63,6 +74,9 @@ spec:
           drop: [ALL]
       env:
         - {name: ZEROG_COMMON_DATA_DIR, value: /data}
+        {{- if $global.serverAuthorities.existingSecret }}
+        - {name: NODE_EXTRA_CA_CERTS, value: /server-authorities/ca.crt}
+        {{- end }}
         {{- if eq .spec.kind "StatefulSet" }}
         - name: POD_INDEX
           valueFrom:
@@ -96,10 +110,12 @@ spec:
       startupProbe:
         httpGet: {path: /readyz, port: admin}
         periodSeconds: 2
+        timeoutSeconds: 3
         failureThreshold: {{ int .spec.startupFailureThreshold }}
       readinessProbe:
         httpGet: {path: /readyz, port: admin}
         periodSeconds: 5
+        timeoutSeconds: 3
         failureThreshold: 2
       livenessProbe:
         httpGet: {path: /livez, port: admin}
@@ -118,6 +134,9 @@ spec:
         - {name: tls, mountPath: /tls, readOnly: true}
         - {name: data, mountPath: /data}
         - {name: tmp, mountPath: /tmp}
+        {{- if $global.serverAuthorities.existingSecret }}
+        - {name: server-authorities, mountPath: /server-authorities, readOnly: true}
+        {{- end }}
         {{- range $field, $_ := .spec.secretFiles }}
         - {name: secret-{{ $field | kebabcase }}, mountPath: /secrets/{{ $field }}, readOnly: true}
         {{- end }}
@@ -136,10 +155,19 @@ spec:
                 - {key: tls.crt, path: {{ .target }}.crt}
                 - {key: tls.key, path: {{ .target }}.key}
     - name: tmp
-      emptyDir: {}
+      emptyDir: {sizeLimit: {{ .spec.scratchSize }}}
     {{- if not .spec.persistence }}
     - name: data
-      emptyDir: {}
+      emptyDir: {sizeLimit: {{ .spec.scratchSize }}}
+    {{- end }}
+    {{- with $global.serverAuthorities }}
+    {{- if .existingSecret }}
+    - name: server-authorities
+      secret:
+        secretName: {{ .existingSecret }}
+        items:
+          - {key: {{ .secretKey }}, path: ca.crt}
+    {{- end }}
     {{- end }}
     {{- range $field, $ref := .spec.secretFiles }}
     - name: secret-{{ $field | kebabcase }}

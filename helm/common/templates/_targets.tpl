@@ -12,6 +12,10 @@ ports: {}
 secretFiles: {}
 egress: []
 autoscaling: {enabled: false}
+# Pods of one target on one host: DoNotSchedule where they hold copies of the same data.
+hostSpread: ScheduleAnyway
+# Room of /tmp, and of /data where nothing is kept: a pod that needs more is moved instead of filling its host's disk.
+scratchSize: 1Gi
 preStopSeconds: 5
 startupFailureThreshold: 90
 # Longer than preStop, drain (20 s) and stop (10 s) together.

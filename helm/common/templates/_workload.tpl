@@ -55,8 +55,9 @@ metadata:
     {{- include "zerog.labels" . | nindent 4 }}
 spec:
   clusterIP: None
-  # Pods of a stateful target find each other before they are ready.
-  publishNotReadyAddresses: {{ eq .spec.kind "StatefulSet" }}
+  {{- $named := index .root.Values.global.topology .target }}
+  # Pods that are called one by one are found before they are ready, since they wait for each other. Clients of all others balance over ready ones.
+  publishNotReadyAddresses: {{ and $named $named.perPod | default false }}
   selector:
     {{- include "zerog.selectorLabels" . | nindent 4 }}
   ports:
@@ -72,6 +73,10 @@ metadata:
   name: {{ include "zerog.fullname" . }}
   labels:
     {{- include "zerog.labels" . | nindent 4 }}
+  {{- with .spec.serviceAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   type: {{ .spec.serviceType | default "ClusterIP" }}
   selector:
@@ -101,6 +106,8 @@ metadata:
     {{- include "zerog.labels" . | nindent 4 }}
 spec:
   maxUnavailable: 1
+  # A pod that does not get ready keeps no node from being drained.
+  unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels:
       {{- include "zerog.selectorLabels" . | nindent 6 }}
