@@ -4,8 +4,10 @@ export {
   type BundledBlob,
   buildBundle,
   bundleBytesOf,
+  bundleList,
   checkBlob,
   cutBlob,
+  type ListedBlob,
   listBytesOf,
   parseBundle,
   parseBundleList,
@@ -34,6 +36,7 @@ export {
 } from './committee.ts'
 export { compressKey, possessionMessage } from './key.ts'
 export {
+  BINDING_SECONDS_MAX,
   BLOBS_MAX,
   BUNDLE_PAYLOAD_BYTES_MAX,
   KEY_BYTES,
@@ -43,6 +46,7 @@ export {
   WINDOW_BUNDLES_MAX,
 } from './limits.ts'
 export { permutation, permute } from './permutation.ts'
+export { type MemberPlace, placeOf } from './place.ts'
 export { quorumIdOf, splitQuorumId } from './quorum-id.ts'
 export type { Check } from './refusal.ts'
 export {
@@ -64,3 +68,4 @@ export {
   windowPath,
   windowRootOf,
 } from './statement.ts'
+export { checkTlsBinding, type TlsBinding, tlsBindingMessage, tlsBindingName, tlsBindingOf } from './tls-binding.ts'

@@ -19,6 +19,10 @@ export const ROWS_CHECKED = 148
 /** Bundles of one window: the contract recomputes the tree. */
 export const WINDOW_BUNDLES_MAX = 256
 
+/** How long a member's signature may vouch for the key of its TLS certificate, and how far its clock may be ahead. */
+export const BINDING_SECONDS_MAX = 400n * 86_400n
+export const BINDING_SKEW_SECONDS = 86_400n
+
 export const ADDRESS_BYTES = 20
 export const HASH_BYTES = 32
 /** Affine point of G1, x ‖ y. */

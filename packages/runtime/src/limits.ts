@@ -35,6 +35,11 @@ export const CONCURRENT_STREAMS_MAX = 1_000
 /** Bytes in flight per HTTP/2 stream: one chunk of 1 MiB. Larger windows showed no gain beyond the noise (docs/adr/0011). */
 export const FLOW_CONTROL_WINDOW_BYTES = 1024 * 1024
 
+/** A door that anybody can reach: connections, those of them that are still shaking hands from one address, and for how long. */
+export const PUBLIC_CONNECTIONS_MAX = 1_024
+export const PUBLIC_HANDSHAKES_PER_ADDRESS_MAX = 16
+export const PUBLIC_HANDSHAKE_MS = 5_000
+
 export const AUTHORITY_VALIDITY_DAYS = 3_650
 export const IDENTITY_VALIDITY_DAYS = 90
 export const CLOCK_SKEW_MS = 5 * 60_000

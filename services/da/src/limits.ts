@@ -66,8 +66,6 @@ export const FOREIGN_CONNECTIONS_MAX = 1_024
 export const FOREIGN_TIMEOUT_MS = 5_000
 /** After a failure an address is left alone for this long, ms. */
 export const FOREIGN_PAUSE_MS = 2_000
-/** How long a member's signature vouches for the key of its certificate, days; made anew when it starts. */
-export const FOREIGN_BINDING_DAYS = 400
 /** How long calls that run may take when the door closes, ms. */
 export const DOOR_CLOSE_MS = 5_000
 

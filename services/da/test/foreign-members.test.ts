@@ -119,7 +119,7 @@ test('a member that another operator runs stores, signs and serves, reached by t
 
 test('nothing is sent to an address whose certificate another key vouches for', async () => {
   const encoder = rpcMemberConnector(dialerOf('da-encoder', 'home'))(at(address, 1))
-  expect(await refusal(encoder.putRows(put, inTime))).toBe('VERIFICATION_FAILED binding')
+  expect(await refusal(encoder.putRows(put, inTime))).toBe('VERIFICATION_FAILED binding_signature')
 }, 60_000)
 
 test('only targets of listed authorities may call, each what it may call inside', async () => {

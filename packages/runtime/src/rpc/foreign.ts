@@ -1,11 +1,13 @@
 import type { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { connect } from 'node:tls'
 import { credentials, ServerCredentials } from '@grpc/grpc-js'
 import { ZerogError } from '@zerog/primitives'
 import { createGrpcDial } from './grpc-client.ts'
-import { type GrpcServer, startGrpcServer } from './grpc-server.ts'
+import { type GrpcServer, serveGrpc } from './grpc-server.ts'
 import type { RpcHost } from './host.ts'
 import type { Listen } from './listen.ts'
+import { listenPublicly, type PublicLimits } from './public-listener.ts'
 import type { Transport } from './transport.ts'
 
 /** PEM bytes of who we are towards another installation. */
@@ -22,9 +24,11 @@ export async function learnCertificate(
 ): Promise<X509Certificate> {
   const { promise, resolve, reject } = Promise.withResolvers<X509Certificate>()
   const address = `${host}:${port}`
+  const name = bare(host)
   const socket = connect({
-    host: host.replace(/^\[|\]$/g, ''),
+    host: name,
     port,
+    ...(isIP(name) === 0 && { servername: name }),
     rejectUnauthorized: false,
     ALPNProtocols: ['h2'],
     minVersion: 'TLSv1.3',
@@ -33,7 +37,8 @@ export async function learnCertificate(
   const timer = setTimeout(() => {
     reject(new ZerogError('DEADLINE_EXCEEDED', { message: `${address} did not finish its handshake in ${options.timeoutMs} ms` }))
   }, options.timeoutMs)
-  socket.once('error', (cause) => {
+  // Not `once`: what a socket says after that would end the process.
+  socket.on('error', (cause) => {
     reject(new ZerogError('DEPENDENCY_UNAVAILABLE', { message: `${address} cannot be reached by TLS: ${cause.message}`, cause }))
   })
   socket.once('secureConnect', () => {
@@ -53,15 +58,22 @@ export async function learnCertificate(
 /** Calls a server that has the key of exactly this self-signed certificate. */
 export function dialForeign(options: {
   readonly target: string
-  readonly address: string
+  readonly host: string
+  readonly port: number
   readonly certificate: X509Certificate
   readonly identity: ForeignIdentity
 }): { readonly transport: Transport; readonly close: () => void } {
-  const { certificate, identity } = options
+  const { target, host, port, certificate, identity } = options
   const checkServerIdentity = (_hostName: string, shown: { readonly raw: Buffer }) =>
     shown.raw.equals(certificate.raw) ? undefined : new Error('the server shows another certificate than before')
   const channel = credentials.createSsl(Buffer.from(certificate.toString()), identity.key, identity.cert, { checkServerIdentity })
-  return createGrpcDial(options.target, options.address, channel)
+  // `dns:` in front, or a host called `unix` or `xds` would be taken for a scheme. Its own name is what a proxy by name looks at.
+  const serverName = isIP(bare(host)) === 0 ? host : target
+  return createGrpcDial({ target, address: `dns:${host}:${port}`, serverName }, channel)
+}
+
+function bare(host: string): string {
+  return host.replace(/^\[|\]$/g, '')
 }
 
 /**
@@ -73,9 +85,12 @@ export function openForeignDoor(options: {
   readonly identity: ForeignIdentity
   readonly authorities: Buffer
   readonly listen: Listen
+  readonly limits?: Partial<PublicLimits>
 }): Promise<GrpcServer> {
-  const { host, identity, authorities, listen } = options
-  const pair = { cert_chain: identity.cert, private_key: identity.key }
-  const forServer = () => ServerCredentials.createSsl(authorities, [pair], true)
-  return startGrpcServer({ host, identity: { network: undefined, forServer }, listen })
+  const { host, ...door } = options
+  return serveGrpc({ host, identity: { network: undefined } }, (server) => {
+    // TLS ends before it: plain for the library, which finds the caller's certificate at the socket all the same.
+    const injector = server.createConnectionInjector(ServerCredentials.createInsecure())
+    return listenPublicly(door, (socket) => injector.injectConnection(socket))
+  })
 }

@@ -90,11 +90,12 @@ export function createGrpcPeers(options: {
 
 /** One address with credentials of its own, opened when first used. */
 export function createGrpcDial(
-  target: string,
-  address: string,
+  { target, address, serverName }: { readonly target: string; readonly address: string; readonly serverName: string },
   credentials: ChannelCredentials,
 ): { readonly transport: Transport; readonly close: () => void } {
-  const client = new Client(address, credentials, { ...OPTIONS, 'grpc.ssl_target_name_override': target })
+  // Whoever runs the name server of that address configures nothing here.
+  const own = { 'grpc.ssl_target_name_override': serverName, 'grpc.service_config_disable_resolution': 1 }
+  const client = new Client(address, credentials, { ...OPTIONS, ...own })
   return { transport: grpcTransport(target, () => ({ client, address })), close: () => client.close() }
 }
 

@@ -53,7 +53,20 @@ export async function startGrpcServer(options: {
   /** Overrides for tests. */
   readonly channelOptions?: ChannelOptions
 }): Promise<GrpcServer> {
-  const { host, identity, listen } = options
+  const { identity, listen } = options
+  return serveGrpc(options, async (server) => ({ port: await bind(server, identity, listen), close: () => {} }))
+}
+
+/** The same behind a listener of its own, which hands over connections whose certificate it has checked. */
+export async function serveGrpc(
+  options: {
+    readonly host: RpcHost
+    readonly identity: { readonly network: string | undefined }
+    readonly channelOptions?: ChannelOptions
+  },
+  listenWith: (server: Server) => Promise<{ readonly port: number; readonly close: () => void }>,
+): Promise<GrpcServer> {
+  const { host, identity } = options
   const server = new Server({ ...OPTIONS, ...options.channelOptions })
   const callers = createCallerNames(identity.network)
   const registered = new Set<string>()
@@ -105,12 +118,13 @@ export async function startGrpcServer(options: {
     }
   }
 
-  const port = await bind(server, identity, listen)
+  const listener = await listenWith(server)
   let closing: Promise<boolean> | undefined
   return {
-    port,
+    port: listener.port,
     close(timeoutMs) {
       stopObserving()
+      listener.close()
       closing ??= shut(server, timeoutMs)
       return closing
     },

@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises'
+import { BINDING_SECONDS_MAX, tlsBindingMessage, tlsBindingName } from '@zerog/availability'
 import type { Clock, Logger, Meter, Random } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import { createHost, createTracing, openForeignDoor } from '@zerog/runtime'
 import { selfSigned } from '@zerog/runtime/certs'
 import type { DaNode } from '../../app/node/da-node.ts'
 import type { WindowSigner } from '../../app/node/window-signer.ts'
-import { FOREIGN_BINDING_DAYS } from '../../limits.ts'
 import { nodeEndpoints } from '../grpc/node/serve.ts'
 import { nodeService } from '../grpc/put-rows-codec.ts'
-import { bindingMessage, bindingName } from './binding.ts'
 
 export type DoorOptions = {
   readonly instance: number
@@ -43,14 +42,14 @@ export async function openDoor(
       cause,
     })
   })
-  const expirySeconds = BigInt(Math.floor(clock.nowMs() / 1000) + FOREIGN_BINDING_DAYS * 86_400)
+  const expirySeconds = BigInt(Math.floor(clock.nowMs() / 1000)) + BINDING_SECONDS_MAX
   const nameOf = (publicKey: Uint8Array) =>
-    bindingName({ expirySeconds, signature: signer.sign(bindingMessage({ chainId, expirySeconds, publicKey })) })
+    tlsBindingName({ expirySeconds, signature: signer.sign(tlsBindingMessage({ chainId, expirySeconds, publicKey })) })
   const identity = await selfSigned({
     commonName: 'da-node',
     nameOf,
     nowMs: clock.nowMs(),
-    validityDays: FOREIGN_BINDING_DAYS,
+    validityDays: Number(BINDING_SECONDS_MAX / 86_400n),
   })
   const host = createHost({ target: 'da-node', instance: options.instance }, { ...deps, tracing: createTracing() })
   host.add(nodeService, nodeEndpoints(deps.node, deps.accountOf))
