@@ -1,5 +1,5 @@
 import { sha256 } from '@zerog/kernels'
-import { assert, equalBytes } from '@zerog/primitives'
+import { assert, concatBytes, equalBytes } from '@zerog/primitives'
 import { ADDRESS_BYTES, BLOBS_MAX, BUNDLE_PAYLOAD_BYTES_MAX, HASH_BYTES, LIST_ENTRY_BYTES, LIST_HEAD_BYTES } from './limits.ts'
 import { malformed, refused } from './refusal.ts'
 
@@ -17,32 +17,43 @@ export type BundledBlob = { readonly bytes: Uint8Array; readonly account?: Uint8
 
 const VERSION = 1
 
+/** A blob of which only the hash is at hand. */
+export type ListedBlob = { readonly lengthBytes: number; readonly sha256: Uint8Array; readonly account?: Uint8Array }
+
 /**
- * `u8 version ‖ u32 count ‖ count entries of u32 offset ‖ u32 length ‖ sha256 ‖ account`, then the blobs without gaps
- * (docs/spec/data-availability.md, Bundle).
+ * `bundleList`, then the blobs without gaps.
  * @param blobs 1 to 65,536, none empty, which together fit: see `bundleBytesOf`
  */
 export function buildBundle(blobs: readonly BundledBlob[]): Uint8Array {
-  const total = bundleBytesOf(blobs.map(({ bytes }) => bytes.length))
+  const list = bundleList(blobs.map(({ bytes, ...rest }) => ({ ...rest, lengthBytes: bytes.length, sha256: sha256(bytes) })))
+  return concatBytes(list, ...blobs.map(({ bytes }) => bytes))
+}
+
+/**
+ * The head of a bundle: `u8 version ‖ u32 count ‖ count entries of u32 offset ‖ u32 length ‖ sha256 ‖ account`
+ * (docs/spec/data-availability.md, Bundle). The blobs follow without gaps.
+ * @param blobs as of `buildBundle`
+ */
+export function bundleList(blobs: readonly ListedBlob[]): Uint8Array {
   assert(blobs.length >= 1 && blobs.length <= BLOBS_MAX, 'a bundle has 1 to 65,536 blobs')
-  assert(total <= BUNDLE_PAYLOAD_BYTES_MAX, 'the blobs fit into one bundle')
-  const bundle = new Uint8Array(total)
-  const view = new DataView(bundle.buffer)
-  bundle[0] = VERSION
+  assert(bundleBytesOf(blobs.map(({ lengthBytes }) => lengthBytes)) <= BUNDLE_PAYLOAD_BYTES_MAX, 'the blobs fit into one bundle')
+  const list = new Uint8Array(listBytesOf(blobs.length))
+  const view = new DataView(list.buffer)
+  list[0] = VERSION
   view.setUint32(1, blobs.length)
-  let offset = listBytesOf(blobs.length)
-  for (const [index, { bytes, account }] of blobs.entries()) {
-    assert(bytes.length >= 1, 'a blob has a byte')
+  let offset = list.length
+  for (const [index, { lengthBytes, sha256: hash, account }] of blobs.entries()) {
+    assert(lengthBytes >= 1, 'a blob has a byte')
+    assert(hash.length === HASH_BYTES, 'a hash has 32 bytes')
     assert(account === undefined || account.length === ADDRESS_BYTES, 'an account has 20 bytes')
     const at = listBytesOf(index)
     view.setUint32(at, offset)
-    view.setUint32(at + 4, bytes.length)
-    bundle.set(sha256(bytes), at + 8)
-    if (account !== undefined) bundle.set(account, at + 8 + HASH_BYTES)
-    bundle.set(bytes, offset)
-    offset += bytes.length
+    view.setUint32(at + 4, lengthBytes)
+    list.set(hash, at + 8)
+    if (account !== undefined) list.set(account, at + 8 + HASH_BYTES)
+    offset += lengthBytes
   }
-  return bundle
+  return list
 }
 
 /** Size of the bundle that holds blobs of these sizes. */

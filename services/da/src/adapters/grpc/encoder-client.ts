@@ -9,10 +9,10 @@ import { decodeStatement, toWire } from './statement-codec.ts'
 /** Encoders over gRPC; calls go round. */
 export function rpcEncoderClient(rpc: Rpc): EncoderClient {
   const client = rpc.client(encoderService, 'da-encoder')
-  return async function* (task, bundle, signal) {
+  return async function* (task, pieces, signal) {
     // Rows are four times the bundle, and one member may have nearly all of them.
-    const membersMs = PUT_TIMEOUT_FIRST_MS + (4 * bundle.length * PUT_TIMEOUT_MS_PER_MIB) / 2 ** 20
-    for await (const { event } of client.disperseBundle(requests(task, bundle), {
+    const membersMs = PUT_TIMEOUT_FIRST_MS + (4 * task.payloadBytes * PUT_TIMEOUT_MS_PER_MIB) / 2 ** 20
+    for await (const { event } of client.disperseBundle(requests(task, pieces), {
       signal,
       timeoutMs: membersMs + ENCODER_SLACK_MS,
     })) {
@@ -25,9 +25,34 @@ export function rpcEncoderClient(rpc: Rpc): EncoderClient {
   }
 }
 
-async function* requests({ done, ...task }: EncodeTask, bundle: Uint8Array): AsyncGenerator<DisperseBundleRequest> {
-  for (let offset = 0; offset < bundle.length; offset += CHUNK_BYTES_MAX) {
-    const chunk = toWire(bundle.subarray(offset, offset + CHUNK_BYTES_MAX))
-    yield { task: offset === 0 ? { ...task, done: [...done] } : undefined, chunk }
+async function* requests({ done, ...task }: EncodeTask, pieces: readonly Uint8Array[]): AsyncGenerator<DisperseBundleRequest> {
+  let first = true
+  for (const chunk of chunksOf(pieces)) {
+    yield { task: first ? { ...task, done: [...done] } : undefined, chunk }
+    first = false
   }
+}
+
+/** Large pieces are cut, small ones (a bundle may have 65,536 blobs) are joined. */
+function* chunksOf(pieces: readonly Uint8Array[]): Generator<Buffer> {
+  let small: Uint8Array[] = []
+  let smallBytes = 0
+  const joined = (): Buffer => {
+    const chunk = Buffer.concat(small, smallBytes)
+    small = []
+    smallBytes = 0
+    return chunk
+  }
+  for (const piece of pieces) {
+    for (let offset = 0; offset < piece.length; offset += CHUNK_BYTES_MAX) {
+      const part = piece.subarray(offset, offset + CHUNK_BYTES_MAX)
+      if (smallBytes > 0 && smallBytes + part.length > CHUNK_BYTES_MAX) yield joined()
+      if (part.length === CHUNK_BYTES_MAX) yield toWire(part)
+      else {
+        small.push(part)
+        smallBytes += part.length
+      }
+    }
+  }
+  if (smallBytes > 0) yield joined()
 }

@@ -1,6 +1,6 @@
 import type { Sql, SqlSession } from '@zerog/ports'
 import type { BlobRecord, BlobView, DisperserRepository } from '../../app/disperser/repository.ts'
-import { type BlobRow, SELECT_BLOBS, toBlobs } from './rows.ts'
+import { type BlobRow, PREPARED, SELECT_BLOBS, toBlobs } from './rows.ts'
 
 type Methods = 'acceptBlobs' | 'blobs' | 'blobByKey' | 'queuedParts' | 'forgettable' | 'bytesForgotten' | 'keptIds' | 'counts'
 
@@ -17,7 +17,7 @@ export function blobQueries(sql: Sql): Pick<DisperserRepository, Methods> {
         return Promise.all(blobs.map((blob) => (inserted.has(blob.id) ? undefined : byKey(session, blob))))
       }),
     async blobs(ids) {
-      const rows = await sql.query<BlobRow>(`${SELECT_BLOBS} WHERE b.id = ANY($1::text[]) ORDER BY b.id, p.part`, [ids])
+      const rows = await sql.query<BlobRow>(`${SELECT_BLOBS} WHERE b.id = ANY($1::text[]) ORDER BY b.id, p.part`, [ids], PREPARED)
       const found = toBlobs(rows)
       return ids.map((id) => found.get(id))
     },
@@ -98,6 +98,7 @@ async function insertBlobs(session: SqlSession, blobs: readonly BlobRecord[]): P
       blobs.map(({ idempotencyKey }) => idempotencyKey ?? ''),
       blobs.map(({ acceptedAtMs }) => acceptedAtMs),
     ],
+    PREPARED,
   )
   return new Set(rows.map(({ id }) => id))
 }
@@ -108,6 +109,7 @@ async function insertParts(session: SqlSession, blobs: readonly BlobRecord[]): P
   await session.query(
     `INSERT INTO da.parts (blob_id, part, length_bytes) SELECT * FROM unnest($1::text[], $2::int4[], $3::int8[])`,
     [parts.map(({ id }) => id), parts.map(({ part }) => part), parts.map(({ lengthBytes }) => lengthBytes)],
+    PREPARED,
   )
 }
 

@@ -1,7 +1,7 @@
 import type { Sql, SqlSession } from '@zerog/ports'
 import type { DisperserRepository, Fence } from '../../app/disperser/repository.ts'
 import { wrongState } from './memory-repository.ts'
-import { requireFence, type StatementRow, toStatement } from './rows.ts'
+import { PREPARED, requireFence, type StatementRow, toStatement } from './rows.ts'
 
 type Methods =
   | 'takeFence'
@@ -40,6 +40,7 @@ export function bundleQueries(sql: Sql): Pick<DisperserRepository, Methods> {
           `INSERT INTO da.bundles (id, owner, epoch, committee, expiry, payload_bytes, created_at_ms)
            VALUES ($1, $2, $3, $4, $5, $6, $7)`,
           [id, owner, epoch, committee, expiry, payloadBytes, createdAtMs],
+          PREPARED,
         )
         const taken = await session.query(
           `UPDATE da.parts p SET bundle_id = $1, bundle_index = given.index - 1
@@ -48,6 +49,7 @@ export function bundleQueries(sql: Sql): Pick<DisperserRepository, Methods> {
              AND NOT EXISTS (SELECT 1 FROM da.blobs b WHERE b.id = p.blob_id AND b.failure_reason IS NOT NULL)
            RETURNING p.blob_id`,
           [id, parts.map(({ blobId }) => blobId), parts.map(({ part }) => part)],
+          PREPARED,
         )
         if (taken.length !== parts.length) throw wrongState(`of ${parts.length} parts only ${taken.length} wait for a bundle`)
       }),
@@ -96,13 +98,11 @@ export function bundleQueries(sql: Sql): Pick<DisperserRepository, Methods> {
     },
     codeBundle: (fence, bundleId, { commitment, k, n, rowBytes }) =>
       fencedWork(fence, async (session) => {
-        await session.query('UPDATE da.bundles SET commitment = $2, k = $3, n = $4, row_bytes = $5 WHERE id = $1', [
-          bundleId,
-          commitment,
-          k,
-          n,
-          rowBytes,
-        ])
+        await session.query(
+          'UPDATE da.bundles SET commitment = $2, k = $3, n = $4, row_bytes = $5 WHERE id = $1',
+          [bundleId, commitment, k, n, rowBytes],
+          PREPARED,
+        )
       }),
     renewBundle: (fence, { id, epoch, committee, expiry }) =>
       fencedWork(fence, (session) =>
@@ -114,7 +114,7 @@ export function bundleQueries(sql: Sql): Pick<DisperserRepository, Methods> {
       ),
     storedBy: (fence, bundleId, members) =>
       fencedWork(fence, async (session) => {
-        await session.query('UPDATE da.bundles SET stored = $2::int4[] WHERE id = $1', [bundleId, members])
+        await session.query('UPDATE da.bundles SET stored = $2::int4[] WHERE id = $1', [bundleId, members], PREPARED)
       }),
     failBundle: (fence, bundleId, { reason, message }) =>
       fencedWork(fence, async (session) => {

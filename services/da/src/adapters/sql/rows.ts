@@ -33,6 +33,9 @@ export type BlobRow = StatementRow & {
   transaction_hash: Uint8Array | null
 }
 
+/** For what every bundle asks: planning took longer than most of these statements. */
+export const PREPARED = { prepared: true } as const
+
 /** One row per part, in order; parts of one blob lie together. */
 export const SELECT_BLOBS = `
   SELECT b.id, b.owner, b.size_bytes, b.sha256, b.account, b.retention_seconds, b.idempotency_key, b.accepted_at_ms,
@@ -62,7 +65,11 @@ export function toStatement(row: StatementRow): Statement | undefined {
 
 /** Holds the fence until the transaction ends: a later holder waits for it. @throws ZerogError FENCED */
 export async function requireFence(session: SqlSession, { name, token }: Fence): Promise<void> {
-  const rows = await session.query('SELECT token FROM da.fences WHERE name = $1 AND token = $2 FOR SHARE', [name, token])
+  const rows = await session.query(
+    'SELECT token FROM da.fences WHERE name = $1 AND token = $2 FOR SHARE',
+    [name, token],
+    PREPARED,
+  )
   if (rows.length === 0) throw fenced(name)
 }
 

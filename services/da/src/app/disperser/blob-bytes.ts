@@ -9,8 +9,10 @@ const NAME_BYTES = 16
 export type BlobBytes = {
   /** Pieces of one blob in order, each of 4 MiB but the last. `piece` is durable when its promise resolves. */
   write(blobId: string): { piece(bytes: Uint8Array): Promise<void> /** Takes back what was written. */; discard(): Promise<void> }
-  /** A new array. @throws ZerogError RECORD_CORRUPT where the disk does not have them */
-  read(blobId: string, range: { readonly offset: number; readonly lengthBytes: number }): Promise<Uint8Array>
+  /** The bytes of a range, one view after the other. @throws ZerogError RECORD_CORRUPT where the disk does not have them */
+  read(blobId: string, range: { readonly offset: number; readonly lengthBytes: number }): Promise<readonly Uint8Array[]>
+  /** All bytes of a blob, views, where they are in memory. */
+  kept(blobId: string, sizeBytes: number): readonly Uint8Array[] | undefined
   /** From memory only. */
   release(blobId: string): void
   /** From disk as well. */
@@ -58,17 +60,21 @@ export function blobBytes(store: BlobStore): BlobBytes {
       }
     },
     async read(blobId, { offset, lengthBytes }) {
-      const out = new Uint8Array(lengthBytes)
+      const out: Uint8Array[] = []
       for (let filled = 0; filled < lengthBytes; ) {
         const at = offset + filled
         const piece = await pieceAt(blobId, Math.floor(at / PIECE_BYTES_MAX))
         const part = piece.subarray(at % PIECE_BYTES_MAX, (at % PIECE_BYTES_MAX) + lengthBytes - filled)
         if (part.length === 0)
           throw new ZerogError('RECORD_CORRUPT', { message: `blob ${blobId} is shorter on disk than it was accepted` })
-        out.set(part, filled)
+        out.push(part)
         filled += part.length
       }
       return out
+    },
+    kept(blobId, sizeBytes) {
+      const pieces = kept.get(blobId) ?? []
+      return pieces.reduce((sum, piece) => sum + piece.length, 0) === sizeBytes ? pieces : undefined
     },
     release,
     async forget(blobId, sizeBytes) {

@@ -56,7 +56,7 @@ export function createCoding(rules: DriverRules, run: Run, deps: DriverDeps) {
       }
       metrics.bundles.add(1, { reason: batch.reason })
       metrics.bundleBytes.observe(record.payloadBytes)
-      remember(record, committee, undefined)
+      remember(record, committee, undefined).parts = parts
       const { id, epoch } = record
       dispatch({
         kind: 'bundle_created',
@@ -84,7 +84,7 @@ export function createCoding(rules: DriverRules, run: Run, deps: DriverDeps) {
       createdMs: clock.monotonicMs(),
       statement,
       codeSaved: Promise.resolve(),
-      bytes: undefined,
+      parts: undefined,
       certified: false,
     }
     live.set(record.id, bundle)
@@ -136,10 +136,10 @@ export function createCoding(rules: DriverRules, run: Run, deps: DriverDeps) {
     try {
       const renewed = attempt > 0 && !refill && (await renew(bundle))
       if (renewed) stored.clear()
-      held = await traced(deps.traces, 'build bundle', () => deps.builder.build(bundle.record, signal))
+      held = deps.builder.fromMemory(bundle) ?? (await deps.builder.build(bundle.record, signal))
       const { payloadBytes, epoch, committee, expiry } = bundle.record
       const task = { payloadBytes, epoch, committee, expiry, done: renewed ? [] : done }
-      for await (const event of deps.encoder(task, held.bundle, signal)) {
+      for await (const event of deps.encoder(task, held.pieces, signal)) {
         if (event.kind === 'encoded') coded(bundle, event.statement)
         else {
           if (event.failure === undefined) stored.add(event.member)

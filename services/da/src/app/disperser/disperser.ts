@@ -55,7 +55,7 @@ export type Disperser = {
 export function createDisperser(options: DisperserOptions, deps: DisperserDeps): Disperser {
   const { repository, clock, logger, leases } = deps
   const bytes = blobBytes(deps.store)
-  const builder = bundleBuilder({ repository, bytes })
+  const builder = bundleBuilder({ repository, bytes, hasher: deps.hasher })
   let counts: DisperserCounts | undefined
   const metrics = disperserMetrics(deps.meter, () => counts)
   const epochs = createEpochKeeper(options, deps)

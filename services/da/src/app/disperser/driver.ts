@@ -136,8 +136,10 @@ export function createDriver(rules: DriverRules, deps: DriverDeps): Driver {
   }
 
   return {
-    accepted({ id, partLengths, retentionSeconds }) {
+    accepted(blob) {
+      const { id, partLengths, retentionSeconds } = blob
       deps.blobTraces.remember(id)
+      deps.builder.remember(blob)
       accept?.(partLengths.map((lengthBytes, part) => ({ blobId: id, part, lengthBytes, retentionSeconds })))
     },
     run,

@@ -15,6 +15,8 @@ export const UPLOAD_BYTES_IN_FLIGHT_MAX = 256 * 1024 * 1024
 export const UPLOADS_WAITING_MAX = 20_000
 /** Accepted bytes that stay in memory until their bundle is coded; beyond it they are read back from disk. */
 export const BYTES_KEPT_MAX = 256 * 1024 * 1024
+/** Blobs whose hash and account stay in memory until they are bundled. */
+export const BLOBS_REMEMBERED_MAX = 10_000
 /** Bytes of bundles that are put together or sent to an encoder at once. */
 export const BUNDLE_BYTES_IN_FLIGHT_MAX = 512 * 1024 * 1024
 /** Rows of one insert or one look-up. */
