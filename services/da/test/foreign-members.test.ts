@@ -9,14 +9,16 @@ import { cryptoRandom } from '@zerog/adapters/random/crypto'
 import { assignRows, createWindow, type Member, windowMessage } from '@zerog/availability'
 import { blstMultisignature } from '@zerog/consensus/blst'
 import { concatBytes, ZerogError } from '@zerog/primitives'
+import { BlobState } from '@zerog/proto/da'
 import { createInProcessNetwork, createMetrics, createModuleRpc, createTracing, learnCertificate } from '@zerog/runtime'
 import { initAuthority, issueIdentity } from '@zerog/runtime/certs'
 import { nodeDialer } from '../src/adapters/foreign/dialer.ts'
 import { rpcMemberConnector } from '../src/adapters/grpc/member-connector.ts'
 import { rpcSourceConnector } from '../src/adapters/grpc/source-connector.ts'
 import { bytesOf, CHAIN_ID, codedBundle, membersOf } from './support/members.ts'
+import { pipeline, retrieve, untilState, upload } from './support/pipeline.ts'
 
-const STAKES = [1n, 1n, 1n, 1n]
+const STAKES = Array.from({ length: 7 }, () => 1n)
 const FOREIGN = 3
 const { committee } = membersOf(STAKES)
 const coded = codedBundle([bytesOf(60_000, 4)], committee, BigInt(Math.floor(Date.now() / 1000)) + 86_400n)
@@ -69,7 +71,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'zerog-foreign-'))
   for (const home of ['home', 'stranger']) {
     await initAuthority(join(folder, home), home)
-    for (const target of ['da-encoder', 'da-disperser', 'da-retriever'])
+    for (const target of ['da-encoder', 'da-disperser', 'da-retriever', 'da-node'])
       await issueIdentity({ dir: join(folder, home), network: home, target })
   }
   await startForeign(0)
@@ -166,3 +168,30 @@ test('a member that comes back with another certificate is found again', async (
   }
   expect(again && Buffer.compare(again, before)).toBe(0)
 }, 60_000)
+
+test('blobs are dispersed to a committee with a member elsewhere, which signs and serves what the others here cannot', async () => {
+  const open = await pipeline({
+    stakes: STAKES,
+    foreign: { member: FOREIGN, socket: address, identityDir: join(folder, 'home') },
+  })
+  try {
+    // Five of seven have two thirds, so without the one elsewhere there is no certificate.
+    for (const member of [0, 1]) await open.stopNode(member)
+    const data = [bytesOf(40_000, 11), bytesOf(300, 12), bytesOf(700_000, 13)]
+    const accepted = await Promise.all(data.map((bytes) => open.disperser.disperse(upload(bytes))))
+    const finals = await Promise.all(accepted.map(({ blob }) => untilState(open, blob?.id ?? '', BlobState.BLOB_STATE_FINALIZED)))
+    expect(finals.map(({ state }) => state)).toEqual(data.map(() => BlobState.BLOB_STATE_FINALIZED))
+    expect([...open.chain.records.values()].every(({ windows }) => windows === 1)).toBe(true)
+    // One of seven holds too few rows to restore anything: half of what is read comes through the door.
+    for (const member of [2, 4, 5]) await open.stopNode(member)
+    for (const [index, final] of finals.entries()) {
+      expect((await retrieve(open, final)).equals(data[index] as Uint8Array)).toBe(true)
+    }
+    // The proof of that: without it nothing comes back.
+    await kill()
+    await expect(retrieve(open, finals[2] as (typeof finals)[number])).rejects.toMatchObject({ reason: 'ROWS_INSUFFICIENT' })
+  } finally {
+    await open.close()
+    if (node.exitCode !== null || node.signalCode !== null) await startForeign(Number(address.split(':').at(-1)))
+  }
+}, 120_000)

@@ -43,10 +43,14 @@ export async function pipeline(
     readonly epochs?: { readonly further: number; readonly blocks: number }
     /** Members that do not do what they should. */
     readonly faults?: Readonly<Record<number, Fault>>
+    /** One that another operator runs: not started here, reached at its socket with the certificates of this folder. */
+    readonly foreign?: { readonly member: number; readonly socket: string; readonly identityDir: string }
   } = {},
 ): Promise<Pipeline> {
   const world = testWorld()
-  const members = membersOf(options.stakes ?? STAKES)
+  const { foreign } = options
+  const members = elsewhere(membersOf(options.stakes ?? STAKES), foreign)
+  const dialing = foreign === undefined ? {} : { identityDir: foreign.identityDir }
   const further = Array.from({ length: options.epochs?.further ?? 0 }, (_, index) => {
     const epoch = members.committee.epoch + BigInt(index + 1)
     return membersOf(options.stakes ?? STAKES, { epoch, seed: 100 + index }).committee
@@ -67,14 +71,15 @@ export async function pipeline(
     const fault = options.faults?.[instance]
     const context: TestContext<unknown> =
       fault === undefined
-        ? await testContext({ module: defineDaNode(openCommittees), world, instance, ports })
+        ? await testContext({ module: defineDaNode(openCommittees), world, instance, config: dialing, ports })
         : await testContext({ module: badMember(fault, instance, members.committee), world, instance, ports })
     await context.start()
     nodes[instance] = context
   }
   let encoder: TestContext<unknown> | undefined
   async function startEncoder(): Promise<void> {
-    const context = await testContext({ module: defineDaEncoder(openCommittees), world, config: { threads: 1 }, ports: {} })
+    const module = defineDaEncoder(openCommittees)
+    const context = await testContext({ module, world, config: { threads: 1, ...dialing }, ports: {} })
     encoder = context
     await context.start()
   }
@@ -87,6 +92,7 @@ export async function pipeline(
     forgetIntervalMs: 100,
     refillFirstMs: 50,
     epochCheckMs: 50,
+    ...dialing,
     ...options.config,
   }
   let disperser: TestContext<unknown> | undefined
@@ -127,9 +133,9 @@ export async function pipeline(
     others.push(context)
     await context.start()
   }
-  const retriever = await testContext({ module: defineDaRetriever(openCommittees), world })
+  const retriever = await testContext({ module: defineDaRetriever(openCommittees), world, config: dialing })
   await retriever.start()
-  for (let instance = 0; instance < count; instance++) await startNode(instance)
+  for (let instance = 0; instance < count; instance++) if (instance !== foreign?.member) await startNode(instance)
   await startEncoder()
   await startDisperser()
 
@@ -169,6 +175,16 @@ export async function pipeline(
       for (const node of nodes) await node?.close()
     },
   }
+}
+
+/** The same committee, in which one member registered an address: its root does not depend on that. */
+function elsewhere(members: Members, foreign: { readonly member: number; readonly socket: string } | undefined): Members {
+  if (foreign === undefined) return members
+  const { committee } = members
+  const moved = committee.members.map((member, index) =>
+    index === foreign.member ? { ...member, socket: foreign.socket } : member,
+  )
+  return { ...members, committee: { ...committee, members: moved } }
 }
 
 export async function* upload(data: Uint8Array, options: { readonly idempotencyKey?: string; readonly sizeBytes?: number } = {}) {
