@@ -90,7 +90,7 @@ export function encodeReceipt(receipt: Receipt): Uint8Array {
   const body = rlpEncode([
     receipt.status === 1 ? Uint8Array.of(1) : new Uint8Array(0),
     rlpInteger(receipt.cumulativeGasUsed),
-    fromHex(receipt.logsBloom),
+    receipt.logsBloom === EMPTY_BLOOM ? NO_BITS : fromHex(receipt.logsBloom),
     receipt.logs.map(({ address, topics, data }) => [fromHex(address), topics.map((topic) => fromHex(topic)), fromHex(data)]),
   ])
   if (receipt.type === 0) return body
@@ -115,7 +115,8 @@ export function packReceipts(receipts: readonly Receipt[]): Uint8Array {
   )
 }
 
-const EMPTY_BLOOM = toHex(new Uint8Array(256))
+const NO_BITS = new Uint8Array(256)
+const EMPTY_BLOOM = toHex(NO_BITS)
 
 /** Reads what `packReceipts` wrote. Throws INVALID_ARGUMENT. */
 export function unpackReceipts(packed: Uint8Array): Receipt[] {

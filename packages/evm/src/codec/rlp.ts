@@ -15,17 +15,44 @@ export function rlpEncode(item: RlpItem): Uint8Array {
 
 /** The one item that `input` holds. Throws INVALID_ARGUMENT for trailing bytes and everything that is not canonical. */
 export function rlpDecode(input: Uint8Array): RlpItem {
-  const [item, end] = read(input, 0, input.length, 0)
-  if (end !== input.length) throw malformed(`${input.length - end} bytes after the end`)
+  const item = read(input, 0, input.length, 0)
+  if (itemEnd !== input.length) throw malformed(`${input.length - itemEnd} bytes after the end`)
   return item
 }
 
 /** Big-endian without leading zeros; empty for 0. */
 export function rlpInteger(value: bigint): Uint8Array {
   if (value === 0n) return EMPTY
-  let hex = value.toString(16)
-  if (hex.length % 2 === 1) hex = `0${hex}`
-  return new Uint8Array(Buffer.from(hex, 'hex'))
+  if (value < SAFE_MAX) return smallInteger(Number(value))
+  let at = WORD_BYTES
+  for (let rest = value; rest > 0n; rest >>= 64n) {
+    if (at === 0) throw new RangeError('an integer of more than 256 bits')
+    at -= 8
+    wordView.setBigUint64(at, BigInt.asUintN(64, rest))
+  }
+  while (word[at] === 0) at += 1
+  return word.slice(at)
+}
+
+/** 2^48: what a double holds with room to spare. Nearly every integer of a block is below it, and a double costs a tenth of a BigInt. */
+const SAFE_MAX = 1n << 48n
+const SAFE_BYTES = 6
+/** Where integers are put together. Four digits of 64 bits take half the time of hexadecimal text. */
+const WORD_BYTES = 32
+const word = new Uint8Array(WORD_BYTES)
+const wordView = new DataView(word.buffer)
+
+function smallInteger(value: number): Uint8Array {
+  let length = 1
+  for (let rest = value; rest >= 256; rest = Math.floor(rest / 256)) length += 1
+  const out = new Uint8Array(length)
+  let rest = value
+  for (let at = length - 1; at >= 0; at--) {
+    const above = Math.floor(rest / 256)
+    out[at] = rest - above * 256
+    rest = above
+  }
+  return out
 }
 
 /** Reads what `rlpInteger` wrote: no leading zero, at most `bytesMax` bytes. */
@@ -34,7 +61,21 @@ export function toInteger(item: RlpItem | undefined, name: string, bytesMax: num
   if (bytes.length > bytesMax) throw malformed(`${name} is longer than ${bytesMax} bytes`)
   if (bytes.length === 0) return 0n
   if (bytes[0] === 0) throw malformed(`${name} has a leading zero`)
-  return BigInt(`0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')}`)
+  if (bytes.length <= SAFE_BYTES) {
+    let value = 0
+    for (let index = 0; index < bytes.length; index++) value = value * 256 + (bytes[index] as number)
+    return BigInt(value)
+  }
+  return bytes.length <= WORD_BYTES ? largeInteger(bytes) : BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
+}
+
+function largeInteger(bytes: Uint8Array): bigint {
+  const digits = (bytes.length + 7) >> 3
+  word.fill(0, WORD_BYTES - 8 * digits, WORD_BYTES - bytes.length)
+  word.set(bytes, WORD_BYTES - bytes.length)
+  let value = wordView.getBigUint64(WORD_BYTES - 8 * digits)
+  for (let at = WORD_BYTES - 8 * digits + 8; at < WORD_BYTES; at += 8) value = (value << 64n) | wordView.getBigUint64(at)
+  return value
 }
 
 export function toBytes(item: RlpItem | undefined, name: string, length?: number): Uint8Array {
@@ -114,10 +155,16 @@ function longLength(input: Uint8Array, offset: number, bytes: number, end: numbe
   return length
 }
 
-function read(input: Uint8Array, offset: number, end: number, depth: number): readonly [RlpItem, number] {
+/** Where the item ends that `read` returned last: a second result without an object for each item. */
+let itemEnd = 0
+
+function read(input: Uint8Array, offset: number, end: number, depth: number): RlpItem {
   if (offset >= end) throw malformed('ends before an item')
   const head = input[offset] as number
-  if (head < 0x80) return [input.subarray(offset, offset + 1), offset + 1]
+  if (head < 0x80) {
+    itemEnd = offset + 1
+    return input.subarray(offset, itemEnd)
+  }
   const list = head >= 0xc0
   const short = head - (list ? 0xc0 : 0x80)
   let from = offset + 1
@@ -130,14 +177,12 @@ function read(input: Uint8Array, offset: number, end: number, depth: number): re
   if (to > end) throw malformed('ends within an item')
   if (!list) {
     if (length === 1 && (input[from] as number) < 0x80) throw malformed('a single byte below 0x80 with a head')
-    return [input.subarray(from, to), to]
+    itemEnd = to
+    return length === 0 ? EMPTY : input.subarray(from, to)
   }
   if (depth >= DEPTH_MAX) throw malformed(`lists deeper than ${DEPTH_MAX}`)
   const items: RlpItem[] = []
-  while (from < to) {
-    const [item, next] = read(input, from, to, depth + 1)
-    items.push(item)
-    from = next
-  }
-  return [items, to]
+  for (let next = from; next < to; next = itemEnd) items.push(read(input, next, to, depth + 1))
+  itemEnd = to
+  return items
 }
