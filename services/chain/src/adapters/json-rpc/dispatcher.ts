@@ -81,12 +81,15 @@ export function createDispatcher(limits: JsonRpcLimits, deps: DispatcherDeps): D
       outcomes = calls.map(() => ({ error }))
     }
     const durationMs = deps.clock.monotonicMs() - startedMs
-    return calls.map(({ rawId = 'null' }, index) => {
+    let answered = 0
+    const texts = calls.map(({ rawId = 'null' }, index) => {
       const outcome = outcomes[index] as Outcome // one for each call
       if ('error' in outcome) return failed(outcome.error, { rawId, name, startedMs })
-      observe(name, 'ok', durationMs)
+      answered += 1
       return resultText(rawId, outcome.result)
     })
+    if (answered > 0) observe(name, 'ok', durationMs, answered)
+    return texts
   }
 
   /** From `first` on: the requests that are answered together, at least one. */
@@ -171,7 +174,7 @@ function tooLarge(): JsonRpcError {
 
 type Answered = 'ok' | 'refused' | 'failed' | 'invalid'
 
-function instruments(meter: Meter): (method: string, outcome: Answered, durationMs: number) => void {
+function instruments(meter: Meter): (method: string, outcome: Answered, durationMs: number, count?: number) => void {
   const requests = meter.counter({
     name: 'zerog_chain_rpc_requests_total',
     help: 'JSON-RPC requests by method (unknown: none of ours) and outcome.',
@@ -179,12 +182,12 @@ function instruments(meter: Meter): (method: string, outcome: Answered, duration
   })
   const durations = meter.histogram({
     name: 'zerog_chain_rpc_request_seconds',
-    help: 'Time from the decoded request to its encoded answer.',
+    help: 'Time from the decoded request to its encoded answer; once for requests of a batch that are answered together.',
     labels: ['method'],
     buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
   })
-  return (method, outcome, durationMs) => {
-    requests.add(1, { method, outcome })
+  return (method, outcome, durationMs, count = 1) => {
+    requests.add(count, { method, outcome })
     durations.observe(durationMs / 1000, { method })
   }
 }
