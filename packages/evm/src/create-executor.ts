@@ -61,7 +61,10 @@ export function createExecutor(options: ExecutorOptions): ChainExecutor {
   } = options
   const store = createNodeStore(kv)
   const states = createHistory(kv, history)
+  /** Root of the last committed block: no window is so short that it is forgotten. */
+  let committedRoot: Hex | undefined
   const present = (stateRoot: Hex): void => {
+    if (stateRoot === committedRoot) return
     const root = fromHex(stateRoot, 32)
     // What is missing without having been forgotten is found out by reading it.
     if (!store.has(root) && states.forgot(root)) throw states.gone(stateRoot)
@@ -129,9 +132,10 @@ export function createExecutor(options: ExecutorOptions): ChainExecutor {
       const additions = uncommitted.get(block.hash)
       assert(additions !== undefined, `block ${block.hash} was not built here or was committed before`)
       const { height, stateRoot } = block.header
-      kv.write([...store.writes(additions, height), ...states.writes(additions, height, fromHex(stateRoot))])
+      kv.write([...states.writes(additions, height, fromHex(stateRoot)), ...store.writes(additions, height)])
       uncommitted.delete(block.hash)
       store.forget(additions)
+      committedRoot = stateRoot
     },
     editState: ({ stateRoot, height }, stateOverrides) =>
       withEngine(stateRoot, async ({ state }) => {

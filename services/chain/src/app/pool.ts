@@ -1,6 +1,7 @@
 import {
   decodeTransaction,
   type Executor,
+  type Header,
   intrinsicGas,
   rlpDecode,
   rlpEncode,
@@ -19,7 +20,6 @@ import {
   type PoolRules,
   type SenderState,
 } from '../core/mempool.ts'
-import type { ChainBlock } from './block-store.ts'
 import { chunkKey, chunkWrites, readChunks, TABLES } from './block-store.ts'
 import type { Submitted } from './chain-backend.ts'
 import type { Ledger } from './ledger.ts'
@@ -27,12 +27,22 @@ import type { Ledger } from './ledger.ts'
 /** Where a transaction is journalled, and how many of that entry still wait. */
 type Place = { readonly key: Uint8Array; readonly chunks: number; left: number }
 
+/** Blocks that an answer waits for before it asks for a sync of its own: the one that is being made may have begun without it. */
+const ROUNDS_AWAITED_MAX = 2
+
 /** Senders whose state is remembered until the next block. */
 const SENDER_STATES_MAX = 10_000
 
 export type Pool = Awaited<ReturnType<typeof openPool>>
 
-export type PoolDeps = { readonly kv: Kv; readonly executor: Executor; readonly ledger: Ledger; readonly logger: Logger }
+export type PoolDeps = {
+  readonly kv: Kv
+  readonly executor: Executor
+  readonly ledger: Ledger
+  readonly logger: Logger
+  /** Settles with the block that is being made or about to be; undefined while none is. Default: none ever is. */
+  readonly blockUnderway?: () => Promise<unknown> | undefined
+}
 
 export type PoolOptions = {
   readonly chainId: bigint
@@ -45,11 +55,13 @@ export type PoolOptions = {
 /** The mempool with its journal: a transaction whose hash was returned is there again after a crash. */
 export async function openPool(
   { chainId, rules, limits, contractSenders = false }: PoolOptions,
-  { kv, executor, ledger, logger }: PoolDeps,
+  { kv, executor, ledger, logger, blockUnderway = () => undefined }: PoolDeps,
 ) {
   const pool = createMempool({ ...POOL_LIMITS, ...limits }, { intrinsicGas })
   /** Where each transaction is journalled. */
   const places = new Map<Hex, Place>()
+  /** Those of a block whose commit, which strikes them off the journal, has not ended. */
+  const committing = new Set<Hex>()
   const listeners = new Set<(transaction: Transaction) => void>()
   const wakers = new Set<() => void>()
   let arrival = 0n
@@ -70,20 +82,18 @@ export async function openPool(
     place.left -= 1
     return place.left > 0 ? [] : deletions(place.key, place.chunks)
   }
-  const senderState = async (block: ChainBlock, sender: Hex): Promise<SenderState> => {
-    const account = await executor.account(block.header.stateRoot, sender)
+  const senderState = async ({ stateRoot }: Header, sender: Hex): Promise<SenderState> => {
+    const account = await executor.account(stateRoot, sender)
     if (account === undefined) return { nonce: 0n, balance: 0n }
     const contract =
-      !contractSenders &&
-      account.codeHash !== EMPTY_CODE &&
-      !(await executor.code(block.header.stateRoot, sender)).startsWith('0xef0100')
+      !contractSenders && account.codeHash !== EMPTY_CODE && !(await executor.code(stateRoot, sender)).startsWith('0xef0100')
     return { nonce: account.nonce, balance: account.balance, ...(contract && { contract }) }
   }
   /** States on the head, of senders that sent something since it came. */
-  const states = new Map<Hex, SenderState>()
-  let statesOf: ChainBlock | undefined
+  let states = new Map<Hex, SenderState>()
+  let statesOf: Header | undefined
   const unknownAtHead = (senders: ReadonlySet<Hex>): Hex[] => {
-    const head = ledger.head()
+    const head = ledger.head().header
     if (statesOf !== head || states.size > SENDER_STATES_MAX) states.clear()
     statesOf = head
     return [...senders].filter((sender) => !states.has(sender))
@@ -92,7 +102,7 @@ export async function openPool(
   const addToHead = async (transactions: readonly Transaction[]): Promise<AddOutcome[]> => {
     const senders = new Set(transactions.map(({ from }) => from))
     for (let unknown = unknownAtHead(senders); unknown.length > 0; unknown = unknownAtHead(senders)) {
-      const head = ledger.head()
+      const head = ledger.head().header
       for (const sender of unknown) {
         const state = await senderState(head, sender)
         if (statesOf === head) states.set(sender, state)
@@ -153,6 +163,22 @@ export async function openPool(
   }
 
   /**
+   * Resolves when transactions that were just written are on disk. A block that is under way is waited for, because its commit takes them
+   * along: in it, or in the journal. So under load, and for a single transaction on a chain that seals on demand, there is one sync, not two,
+   * and what enters and leaves the journal meanwhile never reaches the disk.
+   */
+  const durable = async (transactions: readonly Transaction[]): Promise<void> => {
+    for (let rounds = 0; rounds < ROUNDS_AWAITED_MAX; rounds++) {
+      const underway = blockUnderway()
+      if (underway === undefined) break
+      // Its failure stops the node; the flush below says the same.
+      await underway.catch(() => undefined)
+      if (transactions.every(({ hash }) => !places.has(hash) && !committing.has(hash))) return
+    }
+    await kv.flush()
+  }
+
+  /**
    * Resolves when the journal is on disk: with the hash, or INVALID_ARGUMENT or TRANSACTION_REFUSED with geth's text. What could
    * not be decoded passes through.
    */
@@ -161,7 +187,11 @@ export async function openPool(
     const outcomes = await addToHead(transactions)
     if (outcomes.some((outcome) => 'added' in outcome)) for (const wake of wakers) wake()
     // Wallets take "already known" as success, so it promises as much as a hash.
-    if (outcomes.some((outcome) => 'added' in outcome || outcome.refused.known)) await kv.flush()
+    const promised = transactions.filter((_, index) => {
+      const outcome = outcomes[index] as AddOutcome // one outcome for each
+      return 'added' in outcome || outcome.refused.known
+    })
+    if (promised.length > 0) await durable(promised)
     const submitted = outcomes.map((outcome, index): Submitted => {
       if ('refused' in outcome) return { error: refusalOf(outcome.refused) }
       const transaction = transactions[index] as Transaction // one outcome for each
@@ -180,7 +210,7 @@ export async function openPool(
     candidates: pool.candidates,
     executable: pool.executable,
     pendingNonce: async (sender: Hex): Promise<bigint> =>
-      pool.pendingNonce(sender) ?? (await senderState(ledger.head(), sender)).nonce,
+      pool.pendingNonce(sender) ?? (await senderState(ledger.head().header, sender)).nonce,
     submitAll,
     /** Resolves with the hash when the journal is on disk. Throws INVALID_ARGUMENT or TRANSACTION_REFUSED with geth's text. */
     submit: async (transaction: Transaction): Promise<Hex> => hashOf((await submitAll([transaction]))[0]),
@@ -192,19 +222,20 @@ export async function openPool(
      * What a new head means for the pool: the journal writes that belong into the block's commit, and the change itself, to be
      * applied in the turn in which the block becomes visible.
      */
-    prepare: async (
-      block: ChainBlock['header'],
-      touched: ReadonlySet<Hex>,
-      dropped: readonly Hex[],
-      included: readonly Hex[],
-    ) => {
-      const states = new Map<Hex, SenderState>()
-      for (const sender of touched) states.set(sender, await senderState({ header: block } as ChainBlock, sender))
+    prepare: async (block: Header, touched: ReadonlySet<Hex>, dropped: readonly Hex[], included: readonly Hex[]) => {
+      const after = new Map<Hex, SenderState>()
+      for (const sender of touched) after.set(sender, await senderState(block, sender))
+      const struck = [...dropped, ...included]
+      for (const hash of struck) committing.add(hash)
       return {
-        writes: [...dropped, ...included].flatMap((hash) => strike(hash)),
+        writes: struck.flatMap((hash) => strike(hash)),
         apply: (): void => {
+          for (const hash of struck) committing.delete(hash)
           for (const hash of dropped) pool.remove(hash)
-          const stale = [...states].flatMap(([sender, state]) => pool.refresh(sender, state))
+          // Who sent something mostly sends again, so what was read for this block serves on top of it.
+          states = after
+          statesOf = block
+          const stale = [...after].flatMap(([sender, state]) => pool.refresh(sender, state))
           const late = stale.flatMap(({ hash }) => strike(hash))
           if (late.length > 0) kv.write(late)
         },

@@ -125,11 +125,13 @@ export function createProducer(options: { readonly network: Network; readonly se
     stop()
   }
 
+  let underway: Promise<unknown> | undefined
   const drainPool = async (): Promise<void> => {
     while (!stopped && sealing.kind === 'demand' && pool.executable(nextBaseFee(ledger.head().header, network.baseFee))) {
       kicked = false
-      await gathered()
-      const sealed = await exclusively(() => sealOne(false))
+      const round = gathered().then(() => exclusively(() => sealOne(false)))
+      underway = round
+      const sealed = await round
       // Nothing could be included: only a new transaction or block changes that.
       if (sealed === undefined) break
     }
@@ -143,6 +145,7 @@ export function createProducer(options: { readonly network: Network; readonly se
       .catch(deps.fatal)
       .finally(() => {
         draining = false
+        underway = undefined
         if (kicked && !stopped) queueMicrotask(recheck)
       })
   }
@@ -171,6 +174,8 @@ export function createProducer(options: { readonly network: Network; readonly se
   return {
     exclusively,
     sealOne,
+    /** On demand: the block that what waits goes into, or the one before it. */
+    underway: (): Promise<unknown> | undefined => underway,
     pendingEnvironment: (parent: ChainBlock): BlockEnvironment => environmentOn(parent).environment,
     sealing: (): Sealing => sealing,
     setSealing: (next: Sealing): void => {

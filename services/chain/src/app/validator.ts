@@ -74,7 +74,7 @@ export async function openValidator(options: ValidatorOptions, deps: ValidatorDe
   const rules = { blockGasLimit: network.gasLimit, tipMin: tipMinWei }
   const pool = await openPool(
     { chainId: network.chainId, rules, contractSenders: options.dev, ...(poolLimits !== undefined && { limits: poolLimits }) },
-    { kv, executor, ledger, logger },
+    { kv, executor, ledger, logger, blockUnderway: () => producer.underway() },
   )
   const voting = createVoting({ network, secretKey }, { crypto, head: ledger.head })
   const producer = createProducer(
