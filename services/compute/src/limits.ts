@@ -10,6 +10,8 @@ export const LIMITS = {
     /** Receipts that one commit takes, and that wait for one. */
     journalBatchMax: 256,
     journalWaitingMax: 4096,
+    /** Acknowledgements and cuts gather this long and then share a transaction, ms. */
+    fatesGatherMs: 50,
     /** Users whose balance is kept at hand. */
     accountsMax: 10_000,
     /** Session tokens whose signer is kept at hand. */

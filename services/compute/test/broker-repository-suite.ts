@@ -5,7 +5,7 @@ import { address, receiptRecord, word } from './support/receipts.ts'
 
 const ALICE = address(0xa1)
 const BOB = address(0xb2)
-const none: ReceiptChanges = { checkpoints: [], finals: [], acknowledged: [], cut: [] }
+const none: ReceiptChanges = { acknowledged: [], cut: [] }
 
 /** Takes the billable receipts and the carry of these users into a batch. */
 async function batchOf(repository: BrokerRepository, users: readonly Hex[], token = 1n, createdAtMs = 5000) {
@@ -34,7 +34,7 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
     test('gives back what was stored, by id', async () => {
       const repository = await open()
       const record = receiptRecord({ fee: 2n ** 100n })
-      await repository.changeReceipts({ ...none, finals: [record] })
+      await repository.appendReceipts([record])
       expect(await repository.receipt(record.id)).toEqual({ ...record, state: 'pending', batch: undefined })
       expect(await repository.receipt('chatcmpl-unknown')).toBeUndefined()
       expect(await repository.unsettled(ALICE)).toBe(2n ** 100n)
@@ -44,22 +44,23 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
     test('a final receipt counts once it is acknowledged, and only once', async () => {
       const repository = await open()
       const record = receiptRecord()
-      await repository.changeReceipts({ ...none, finals: [record] })
+      await repository.appendReceipts([record])
       expect(await repository.billable(ALICE, 10)).toEqual([])
       const first = await repository.changeReceipts({ ...none, acknowledged: [record.id, 'chatcmpl-unknown'] })
       expect([...first.acknowledged]).toEqual([record.id])
       expect((await repository.changeReceipts({ ...none, acknowledged: [record.id] })).acknowledged.size).toBe(0)
       expect((await repository.billable(ALICE, 10)).map(({ id }) => id)).toEqual([record.id])
       // A repeated write of the same answer changes nothing.
-      await repository.changeReceipts({ ...none, finals: [{ ...record, salt: word(1) }] })
+      await repository.appendReceipts([{ ...record, salt: word(1) }])
       expect((await repository.receipt(record.id))?.state).toBe('billable')
       expect((await repository.receipt(record.id))?.salt).toBe(record.salt)
     })
 
-    test('stores and acknowledges in one change', async () => {
+    test('acknowledges what has just arrived', async () => {
       const repository = await open()
       const record = receiptRecord()
-      const outcome = await repository.changeReceipts({ ...none, finals: [record], acknowledged: [record.id] })
+      await repository.appendReceipts([record])
+      const outcome = await repository.changeReceipts({ ...none, acknowledged: [record.id] })
       expect(outcome.acknowledged.has(record.id)).toBe(true)
       expect((await repository.receipt(record.id))?.state).toBe('billable')
     })
@@ -67,10 +68,10 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
     test('a later checkpoint replaces the earlier one, and the acknowledged answer replaces both', async () => {
       const repository = await open()
       const at = (fee: bigint) => receiptRecord({ id: 'chatcmpl-s', kind: 'checkpoint', fee })
-      await repository.changeReceipts({ ...none, checkpoints: [at(3n)] })
-      await repository.changeReceipts({ ...none, checkpoints: [at(6n)] })
+      await repository.appendReceipts([at(3n)])
+      await repository.appendReceipts([at(6n)])
       expect((await repository.receipt('chatcmpl-s'))?.receipt.fee).toBe(6n)
-      await repository.changeReceipts({ ...none, finals: [receiptRecord({ id: 'chatcmpl-s', fee: 8n })] })
+      await repository.appendReceipts([receiptRecord({ id: 'chatcmpl-s', fee: 8n })])
       // One answer is owed once: the dearer of its receipts.
       expect(await repository.unsettled(ALICE)).toBe(8n)
       await repository.changeReceipts({ ...none, acknowledged: ['chatcmpl-s'] })
@@ -79,12 +80,12 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
 
     test('a cut stream owes its checkpoint, a cut answer nothing', async () => {
       const repository = await open()
-      await repository.changeReceipts({
-        ...none,
-        checkpoints: [receiptRecord({ id: 'chatcmpl-s', kind: 'checkpoint', fee: 3n })],
-        finals: [receiptRecord({ id: 'chatcmpl-s', fee: 8n }), receiptRecord({ id: 'chatcmpl-w', fee: 9n })],
-        cut: ['chatcmpl-s', 'chatcmpl-w', 'chatcmpl-unknown'],
-      })
+      await repository.appendReceipts([
+        receiptRecord({ id: 'chatcmpl-s', kind: 'checkpoint', fee: 3n }),
+        receiptRecord({ id: 'chatcmpl-s', fee: 8n }),
+        receiptRecord({ id: 'chatcmpl-w', fee: 9n }),
+      ])
+      await repository.changeReceipts({ ...none, cut: ['chatcmpl-s', 'chatcmpl-w', 'chatcmpl-unknown'] })
       expect((await repository.billable(ALICE, 10)).map(({ kind, receipt }) => [kind, receipt.fee])).toEqual([['checkpoint', 3n]])
       expect(await repository.unsettled(ALICE)).toBe(3n)
       expect((await repository.receipt('chatcmpl-w'))?.state).toBe('void')
@@ -96,11 +97,10 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
 
     test('deadlines decide: final receipts become void, checkpoints count, never both', async () => {
       const repository = await open()
-      await repository.changeReceipts({
-        ...none,
-        checkpoints: [receiptRecord({ id: 'chatcmpl-s', kind: 'checkpoint', fee: 3n, deadlineMs: 100 })],
-        finals: [receiptRecord({ id: 'chatcmpl-s', fee: 8n, deadlineMs: 500 })],
-      })
+      await repository.appendReceipts([
+        receiptRecord({ id: 'chatcmpl-s', kind: 'checkpoint', fee: 3n, deadlineMs: 100 }),
+        receiptRecord({ id: 'chatcmpl-s', fee: 8n, deadlineMs: 500 }),
+      ])
       // The checkpoint waits for the final receipt's deadline.
       expect(await repository.expire(100)).toEqual([])
       expect(await repository.expire(500)).toEqual([ALICE])
@@ -110,35 +110,61 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
 
     test('a stream that lives keeps its deadline ahead', async () => {
       const repository = await open()
-      await repository.changeReceipts({
-        ...none,
-        checkpoints: [receiptRecord({ id: 'chatcmpl-s', kind: 'checkpoint', fee: 3n, deadlineMs: 100 })],
-      })
+      await repository.appendReceipts([receiptRecord({ id: 'chatcmpl-s', kind: 'checkpoint', fee: 3n, deadlineMs: 100 })])
       await repository.keepAlive(['chatcmpl-s', 'chatcmpl-unknown'], 900)
       expect(await repository.expire(899)).toEqual([])
       expect(await repository.expire(900)).toEqual([ALICE])
     })
 
+    test('of checkpoints that arrive together the last one counts, and the whole answer replaces it', async () => {
+      const repository = await open()
+      const at = (fee: bigint) => receiptRecord({ id: 'chatcmpl-s', kind: 'checkpoint', fee })
+      await repository.appendReceipts([at(3n), at(6n)])
+      await repository.appendReceipts([at(9n)])
+      expect(await repository.unsettled(ALICE)).toBe(9n)
+      await repository.appendReceipts([receiptRecord({ id: 'chatcmpl-s', fee: 11n })])
+      expect(await repository.unsettled(ALICE)).toBe(11n)
+      const outcome = await repository.changeReceipts({ ...none, acknowledged: ['chatcmpl-s'] })
+      expect([...outcome.acknowledged]).toEqual(['chatcmpl-s'])
+      expect((await repository.billable(ALICE, 10)).map(({ receipt }) => receipt.fee)).toEqual([11n])
+      expect(await repository.expire(1_000_000)).toEqual([])
+      expect(await repository.unsettled(ALICE)).toBe(11n)
+    })
+
+    test('the checkpoint that is at hand when a stream is cut counts', async () => {
+      const repository = await open()
+      const at = (fee: bigint) => receiptRecord({ id: 'chatcmpl-s', kind: 'checkpoint', fee })
+      await repository.appendReceipts([at(3n)])
+      expect((await repository.receipt('chatcmpl-s'))?.receipt.fee).toBe(3n)
+      await repository.appendReceipts([at(6n)])
+      await repository.changeReceipts({ ...none, cut: ['chatcmpl-s'] })
+      expect((await repository.billable(ALICE, 10)).map(({ receipt }) => receipt.fee)).toEqual([6n])
+    })
+
+    test('keeps whatever a model or a parameter is called', async () => {
+      const repository = await open()
+      const record = { ...receiptRecord(), model: 'a "b"\\c', params: '{"stop":["\\n","\\u2028\u2028","\'"]}' }
+      await repository.appendReceipts([receiptRecord(), record, receiptRecord()])
+      expect(await repository.receipt(record.id)).toEqual({ ...record, state: 'pending', batch: undefined })
+    })
+
     test('a checkpoint that was billed keeps the final receipt from counting', async () => {
       const repository = await open()
       const checkpoint = receiptRecord({ id: 'chatcmpl-s', kind: 'checkpoint', fee: 3n, deadlineMs: 100 })
-      await repository.changeReceipts({ ...none, checkpoints: [checkpoint] })
+      await repository.appendReceipts([checkpoint])
       await repository.expire(100)
-      await repository.changeReceipts({ ...none, finals: [receiptRecord({ id: 'chatcmpl-s', fee: 8n })] })
+      await repository.appendReceipts([receiptRecord({ id: 'chatcmpl-s', fee: 8n })])
       expect((await repository.changeReceipts({ ...none, acknowledged: ['chatcmpl-s'] })).acknowledged.size).toBe(0)
       expect((await repository.receipt('chatcmpl-s'))?.kind).toBe('checkpoint')
     })
 
     test('counts promises that were not kept', async () => {
       const repository = await open()
-      await repository.changeReceipts({
-        ...none,
-        finals: [
-          receiptRecord({ acknowledgement: 'signed', deadlineMs: 10, finishedAt: 2000 }),
-          receiptRecord({ acknowledgement: 'write', deadlineMs: 10, finishedAt: 2000 }),
-          receiptRecord({ acknowledgement: 'signed', deadlineMs: 99, finishedAt: 2000 }),
-        ],
-      })
+      await repository.appendReceipts([
+        receiptRecord({ acknowledgement: 'signed', deadlineMs: 10, finishedAt: 2000 }),
+        receiptRecord({ acknowledgement: 'write', deadlineMs: 10, finishedAt: 2000 }),
+        receiptRecord({ acknowledgement: 'signed', deadlineMs: 99, finishedAt: 2000 }),
+      ])
       await repository.expire(10)
       expect(await repository.unacknowledgedCount(ALICE, 2000)).toBe(1)
       expect(await repository.unacknowledgedCount(ALICE, 2001)).toBe(0)
@@ -147,7 +173,8 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
     async function withReceipts(repository: BrokerRepository, fees: readonly (readonly [Hex, bigint])[]): Promise<string[]> {
       const finals = fees.map(([user, fee]) => receiptRecord({ user, fee }))
       const ids = finals.map(({ id }) => id)
-      await repository.changeReceipts({ ...none, finals, acknowledged: ids })
+      await repository.appendReceipts(finals)
+      await repository.changeReceipts({ ...none, acknowledged: ids })
       return ids
     }
 
@@ -269,7 +296,8 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
       const batch = await batchOf(repository, [ALICE])
       const voided = receiptRecord({ deadlineMs: 1, finishedAt: 1000 })
       const waiting = receiptRecord({ finishedAt: 1000 })
-      await repository.changeReceipts({ ...none, finals: [voided, waiting], cut: [voided.id] })
+      await repository.appendReceipts([voided, waiting])
+      await repository.changeReceipts({ ...none, cut: [voided.id] })
       expect(await repository.prune(1001, 10)).toBe(1)
       expect(await repository.receipt(voided.id)).toBeUndefined()
       await repository.beginSettling(batch.batchId)

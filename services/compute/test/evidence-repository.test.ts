@@ -26,7 +26,8 @@ describeOnPostgres('compute_broker', (empty) => {
       const record = receiptRecord({ user: address(index === 1 ? 0xa2 : 0xa1), fee: 0n })
       return { ...record, receipt: { ...record.receipt, modelRoot } }
     })
-    await broker.changeReceipts({ checkpoints: [], finals: records, acknowledged: records.map(({ id }) => id), cut: [] })
+    await broker.appendReceipts(records)
+    await broker.changeReceipts({ acknowledged: records.map(({ id }) => id), cut: [] })
     const users = [address(0xa1), address(0xa2)].map((user) => {
       const receiptIds = records.filter(({ receipt }) => receipt.user === user).map(({ id }) => id)
       return {
@@ -122,7 +123,8 @@ describeOnPostgres('compute_broker', (empty) => {
       const sql = await empty()
       const broker = await sqlBrokerRepository(sql, PROVIDER)
       const record = receiptRecord()
-      await broker.changeReceipts({ checkpoints: [], finals: [record], acknowledged: [record.id], cut: [] })
+      await broker.appendReceipts([record])
+      await broker.changeReceipts({ acknowledged: [record.id], cut: [] })
       const { answers, batches } = await sqlLineageRepository(sql, PROVIDER).find(record.receipt.user, record.id)
       expect([answers[0]?.id, answers[0]?.batchRoot, batches]).toEqual([record.id, undefined, []])
     })

@@ -67,7 +67,8 @@ function books() {
     repository,
     async answer(user: Hex, fee: bigint): Promise<void> {
       const record = receiptRecord({ user, fee, finishedAt: clockMs })
-      await repository.changeReceipts({ checkpoints: [], finals: [record], acknowledged: [record.id], cut: [] })
+      await repository.appendReceipts([record])
+      await repository.changeReceipts({ acknowledged: [record.id], cut: [] })
       owed.set(user, (owed.get(user) ?? 0n) + fee)
     },
     /** One life of a broker: some rounds, with blocks between them, and its death after `calls` calls. */

@@ -17,8 +17,8 @@ async function afterMicrotasks(hops: number): Promise<void> {
 
 describe('an entry that comes just when the last write is told', () => {
   test.each(HOPS)('is written by the broker (%d microtasks later)', async (hops) => {
-    const repository = { changeReceipts: async () => ({ acknowledged: new Set<string>() }) }
-    const journal = createBrokerJournal({ batchMax: 10, waitingMax: 10 }, { repository })
+    const repository = { appendReceipts: async () => {}, changeReceipts: async () => ({ acknowledged: new Set<string>() }) }
+    const journal = createBrokerJournal({ batchMax: 10, waitingMax: 10 }, { repository, gather: async () => {} })
     await journal.cut('first')
     await afterMicrotasks(hops)
     expect(await fate(journal.cut('second'))).toBe('done')

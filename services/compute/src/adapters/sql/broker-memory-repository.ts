@@ -56,9 +56,10 @@ export function memoryBrokerRepository(): BrokerRepository {
   }
 
   return {
-    async changeReceipts({ checkpoints, finals, acknowledged, cut: cutIds }) {
-      for (const record of checkpoints) insert(record)
-      for (const record of finals) insert(record)
+    async appendReceipts(records) {
+      for (const record of records) insert(record)
+    },
+    async changeReceipts({ acknowledged, cut: cutIds }) {
       const accepted = new Set(acknowledged.filter(acknowledge))
       for (const id of cutIds) cut(id)
       return { acknowledged: accepted }

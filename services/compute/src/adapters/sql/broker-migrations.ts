@@ -91,4 +91,17 @@ export const BROKER_MIGRATIONS: readonly Migration[] = [
     // Kept until no broker of the release before writes it.
     sql: 'ALTER TABLE compute_broker.receipts ALTER COLUMN text_signature DROP NOT NULL',
   },
+  {
+    number: 3,
+    name: 'receipts arrive in a journal',
+    // As JSON of broker-journal.ts, and only until the next change of receipts moves them. The number keeps the index growing at its end.
+    sql: `
+      CREATE TABLE compute_broker.receipt_journal (
+        provider bytea NOT NULL,
+        number int8 GENERATED ALWAYS AS IDENTITY,
+        entry text NOT NULL,
+        PRIMARY KEY (provider, number)
+      );
+    `,
+  },
 ]

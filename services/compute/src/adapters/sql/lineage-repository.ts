@@ -4,6 +4,7 @@ import { fromHex, type Hex, isHex, toHex } from '@zerog/primitives'
 import type { LineageAnswer, LineageBatch, LineageRepository } from '../../app/broker/lineage.ts'
 import type { BatchState } from '../../app/broker/repository.ts'
 import { readPublication } from '../../app/broker/settlement.ts'
+import { receiptJournal } from './broker-journal.ts'
 
 /** Answers of one reply, and the user's last batches in which those of a model are looked for. */
 const ANSWERS_MAX = 100
@@ -12,8 +13,10 @@ const BATCHES_MAX = 100
 /** Out of the broker's tables, which must be there. No index of its own: batches are few, and receipts are found by id or batch. */
 export function sqlLineageRepository(sql: Sql, provider: Hex): LineageRepository {
   const address = fromHex(provider, 20)
+  const journal = receiptJournal(sql, address)
   return {
     async find(user, name) {
+      await journal.move()
       const who = [address, fromHex(user, 20), ANSWERS_MAX]
       const rows = isHex(name, 32)
         ? await sql.query<AnswerRow>(BY_ROOT, [...who, fromHex(name, 32), name.toLowerCase(), BATCHES_MAX])

@@ -103,7 +103,10 @@ export async function startBrokerWith(
     workers: () => workers.reachable().count,
     height: () => heights.current() ?? -1n,
   })
-  const journal = createJournal({ batchMax: LIMIT.journalBatchMax, waitingMax: LIMIT.journalWaitingMax }, { repository })
+  const journal = createJournal(
+    { batchMax: LIMIT.journalBatchMax, waitingMax: LIMIT.journalWaitingMax },
+    { repository, gather: () => clock.sleep(LIMIT.fatesGatherMs) },
+  )
   const priceOf = priceList(config)
   const receiptMaker = createReceiptMaker({ provider, domain, acknowledgeMs: config.acknowledgeMs }, { signer, random, clock })
   const batchTraces = createBatchTraces(context.traces)

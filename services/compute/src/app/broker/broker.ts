@@ -168,6 +168,14 @@ export function createBroker(options: BrokerOptions, deps: BrokerDeps) {
   async function run(generation: Generation, sink: AnswerSink, stream: boolean): Promise<void> {
     const { frame, user, reservation, taken } = generation
     let begun = false
+    let receipted = false
+    const noted: AnswerDeps = {
+      ...answerDeps,
+      makeReceipt(of) {
+        receipted = true
+        return answerDeps.makeReceipt(of)
+      },
+    }
     const seen: AnswerSink = {
       ...sink,
       begin(headers) {
@@ -176,9 +184,10 @@ export function createBroker(options: BrokerOptions, deps: BrokerDeps) {
       },
     }
     try {
-      await (stream ? answerStream(generation, seen, answerDeps) : answerWhole(generation, seen, answerDeps))
+      await (stream ? answerStream(generation, seen, noted) : answerWhole(generation, seen, noted))
     } catch (error) {
-      await giveUp(frame.id, user)
+      // Without a receipt nothing is written down of it, and whoever hears the failure may go elsewhere at once.
+      if (receipted) await giveUp(frame.id, user)
       // What was sent cannot be taken back: the client learns of the failure inside the stream.
       if (!begun) throw error
       deps.logger.warn('answer_cut', { id: frame.id, model: frame.model, error: String(error) })

@@ -2,8 +2,8 @@ import { type Drainer, drainer, ZerogError } from '@zerog/primitives'
 import type { BrokerRepository, ReceiptRecord } from './repository.ts'
 
 /**
- * Writes of receipts that share commits: whoever comes while one runs goes with the next. Acknowledgements have commits of their own,
- * because answers wait for their receipts and nobody waits for those.
+ * Writes of receipts that share commits: whoever comes while one runs goes with the next. What becomes of an answer afterwards has commits
+ * of its own and gathers for a while first: answers wait for their receipts and nobody waits for those (ADR 0168).
  */
 export type Journal = {
   /** Resolves when the checkpoint is durable. */
@@ -17,84 +17,87 @@ export type Journal = {
   idle(): Promise<void>
 }
 
-type Change =
-  | { readonly kind: 'checkpoint' | 'final'; readonly record: ReceiptRecord }
-  | { readonly kind: 'acknowledged' | 'cut'; readonly id: string }
-type Waiting = {
-  readonly change: Change
+type Waiting<Entry> = {
+  readonly entry: Entry
   readonly resolve: (accepted: boolean) => void
   readonly reject: (error: unknown) => void
 }
-
-type Lane = { readonly waiting: Waiting[]; readonly worker: Drainer }
+type Lane<Entry> = { readonly submit: (entry: Entry) => Promise<boolean>; readonly worker: Drainer }
+type Fate = { readonly kind: 'acknowledged' | 'cut'; readonly id: string }
 
 export function createJournal(
   options: { readonly batchMax: number; readonly waitingMax: number },
-  deps: { readonly repository: Pick<BrokerRepository, 'changeReceipts'> },
+  deps: {
+    readonly repository: Pick<BrokerRepository, 'appendReceipts' | 'changeReceipts'>
+    /** Resolves when what became of answers was gathered long enough. */
+    readonly gather: () => Promise<void>
+  },
 ): Journal {
-  const lanes: Readonly<Record<'receipts' | 'acknowledgements', Lane>> = {
-    receipts: openLane(),
-    acknowledgements: openLane(),
-  }
+  const { repository } = deps
+  const receipts = openLane<ReceiptRecord>(async (records) => {
+    await repository.appendReceipts(records)
+    return () => true
+  })
+  const fates = openLane<Fate>(async (entries) => {
+    const idsOf = (kind: Fate['kind']) => entries.flatMap((entry) => (entry.kind === kind ? [entry.id] : []))
+    const outcome = await repository.changeReceipts({ acknowledged: idsOf('acknowledged'), cut: idsOf('cut') })
+    return ({ kind, id }) => kind === 'cut' || outcome.acknowledged.has(id)
+  }, deps.gather)
 
-  function openLane(): Lane {
-    const waiting: Waiting[] = []
-    return { waiting, worker: drainer({ hasWork: () => waiting.length > 0, step: () => writeNext(waiting) }) }
-  }
-
-  function submit(change: Change): Promise<boolean> {
-    const lane = change.kind === 'acknowledged' ? lanes.acknowledgements : lanes.receipts
-    const { waiting, worker } = lane
-    if (waiting.length >= options.waitingMax) {
-      const message = `${waiting.length} receipts wait for the database`
-      return Promise.reject(new ZerogError('QUEUE_FULL', { message, retryAfterMs: 1000 }))
-    }
-    return new Promise((resolve, reject) => {
-      waiting.push({ change, resolve, reject })
-      worker.wake()
+  /** `write` resolves to what each entry is told. */
+  function openLane<Entry>(
+    write: (entries: readonly Entry[]) => Promise<(entry: Entry) => boolean>,
+    gather?: () => Promise<void>,
+  ): Lane<Entry> {
+    const waiting: Waiting<Entry>[] = []
+    const worker = drainer({
+      hasWork: () => waiting.length > 0,
+      async step() {
+        await gather?.()
+        await writeNext(waiting.splice(0, options.batchMax))
+      },
     })
-  }
 
-  async function writeNext(waiting: Waiting[]): Promise<void> {
-    const batch = waiting.splice(0, options.batchMax)
-    try {
-      await write(batch)
-    } catch (error) {
-      // One that cannot be written must not take the others with it.
-      if (batch.length === 1) batch[0]?.reject(error)
-      else for (const one of batch) await write([one]).catch(one.reject)
+    async function writeNext(batch: readonly Waiting<Entry>[]): Promise<void> {
+      try {
+        const accepted = await write(batch.map(({ entry }) => entry))
+        for (const { entry, resolve } of batch) resolve(accepted(entry))
+      } catch (error) {
+        // One that cannot be written must not take the others with it.
+        if (batch.length === 1) batch[0]?.reject(error)
+        else for (const one of batch) await writeNext([one])
+      }
     }
-  }
 
-  async function write(batch: readonly Waiting[]): Promise<void> {
-    const changes = batch.map(({ change }) => change)
-    // The last checkpoint of an answer stands for the earlier ones.
-    const checkpoints = new Map<string, ReceiptRecord>()
-    for (const change of changes) if (change.kind === 'checkpoint') checkpoints.set(change.record.id, change.record)
-    const outcome = await deps.repository.changeReceipts({
-      checkpoints: [...checkpoints.values()],
-      finals: changes.flatMap((change) => (change.kind === 'final' ? [change.record] : [])),
-      acknowledged: changes.flatMap((change) => (change.kind === 'acknowledged' ? [change.id] : [])),
-      cut: changes.flatMap((change) => (change.kind === 'cut' ? [change.id] : [])),
-    })
-    for (const { change, resolve } of batch) {
-      resolve(change.kind !== 'acknowledged' || outcome.acknowledged.has(change.id))
+    return {
+      worker,
+      submit(entry) {
+        if (waiting.length >= options.waitingMax) {
+          const message = `${waiting.length} receipts wait for the database`
+          return Promise.reject(new ZerogError('QUEUE_FULL', { message, retryAfterMs: 1000 }))
+        }
+        return new Promise((resolve, reject) => {
+          waiting.push({ entry, resolve, reject })
+          worker.wake()
+        })
+      },
     }
   }
 
   return {
     async checkpoint(record) {
-      await submit({ kind: 'checkpoint', record })
+      await receipts.submit(record)
     },
     async final(record) {
-      await submit({ kind: 'final', record })
+      await receipts.submit(record)
     },
-    acknowledged: (id) => submit({ kind: 'acknowledged', id }),
+    acknowledged: (id) => fates.submit({ kind: 'acknowledged', id }),
     async cut(id) {
-      await submit({ kind: 'cut', id })
+      await fates.submit({ kind: 'cut', id })
     },
     async idle() {
-      for (const { worker } of Object.values(lanes)) await worker.idle()
+      await receipts.worker.idle()
+      await fates.worker.idle()
     },
   }
 }

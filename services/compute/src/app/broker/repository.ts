@@ -36,11 +36,8 @@ export type StoredReceipt = ReceiptRecord & {
   readonly batch: { readonly batchId: bigint; readonly leafIndex: number } | undefined
 }
 
-/** Changes of receipts, applied in this order: checkpoints, finals, acknowledged, cut, dropped. */
+/** What became of answers, applied in this order. */
 export type ReceiptChanges = {
-  /** A later checkpoint of one id replaces the earlier one while that is pending. At most one per id. */
-  readonly checkpoints: readonly ReceiptRecord[]
-  readonly finals: readonly ReceiptRecord[]
   /** The whole answer arrived. */
   readonly acknowledged: readonly string[]
   /** A stream was cut: its checkpoint counts at once, a final receipt is void. */
@@ -114,6 +111,11 @@ export type UnsettledUser = {
  * PostgreSQL) pass one suite. `token` is the fencing token of the settlement lease: an older one is refused with FENCED.
  */
 export type BrokerRepository = {
+  /**
+   * Keeps signed receipts, pending. Answers wait for nothing but this. A later checkpoint of one id replaces the earlier one while that
+   * is pending; a final receipt stands as it was first written.
+   */
+  appendReceipts(records: readonly ReceiptRecord[]): Promise<void>
   changeReceipts(changes: ReceiptChanges): Promise<ReceiptOutcome>
   /** Moves the deadline of what is pending for these ids: their streams live. */
   keepAlive(ids: readonly string[], deadlineMs: number): Promise<void>
