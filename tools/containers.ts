@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { releaseVersion } from './version.ts'
 
 /** What building and running images needs, by Debian's names. */
 const PROGRAMS = {
@@ -18,8 +19,8 @@ const FOLDERS = ['/usr/lib/podman', '/usr/libexec/podman', '/usr/sbin', '/sbin']
 
 export const ROOT = join(import.meta.dirname, '..')
 export const CACHE = join(ROOT, '.zerog', 'cache', 'containers')
-const VERSION = '0.1.0'
-export const IMAGE = `localhost/zerog:${VERSION}`
+/** As the charts of this version name it. */
+export const IMAGE = `localhost/zerog:${releaseVersion()}`
 export const BASE_IMAGE = 'localhost/zerog-base:bookworm'
 
 export type Ran = { readonly status: number; readonly stdout: string; readonly stderr: string }

@@ -4,6 +4,7 @@ import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { BASE_IMAGE, CACHE, container, containersProblem, IMAGE, imageExists, must, ROOT } from './containers.ts'
+import { releaseVersion } from './version.ts'
 
 /**
  * `pnpm image [--tag name] [--published] [--base-image x] [--build-image y] [--package @zerog/cli]`: builds deploy/Dockerfile and says what came
@@ -47,7 +48,14 @@ function buildArguments(): readonly string[] {
     ...['build', '--isolation', 'chroot', '--network', 'host', '--layers', '--file', join(ROOT, 'deploy/Dockerfile')],
     ...(base === undefined ? [] : ['--build-arg', `BASE_IMAGE=${base}`]),
     ...(build === undefined ? [] : ['--build-arg', `BUILD_IMAGE=${build}`]),
-    ...['--build-arg', `PACKAGE=${values.package}`, '--build-arg', `REVISION=${revision ?? 'unknown'}`],
+    ...[
+      '--build-arg',
+      `PACKAGE=${values.package}`,
+      '--build-arg',
+      `REVISION=${revision ?? 'unknown'}`,
+      '--build-arg',
+      `VERSION=${releaseVersion()}`,
+    ],
     ...(existsSync(npmrc) ? ['--secret', `id=npmrc,src=${npmrc}`] : []),
     ...(authorities !== undefined && existsSync(authorities) ? ['--secret', `id=ca,src=${authorities}`] : []),
     ...['--tag', values.tag, ROOT],

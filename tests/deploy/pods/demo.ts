@@ -50,7 +50,7 @@ try {
   network = createNetwork(NETWORK)
   const { address } = network
   const dealt = Object.fromEntries(podNames(manifests).map((name, index) => [name, address(index)]))
-  played = podsOf(manifests, { images: { ...serverImages(images), 'localhost/zerog:0.1.0': flags.image }, addresses: dealt })
+  played = podsOf(manifests, { images: { ...serverImages(images), [IMAGE]: flags.image }, addresses: dealt })
   clean()
   say(`rendered ${manifests.length} objects, ${played.length} pods`)
   const isServer = ({ target }: PlayedPod) => SERVERS.some((name) => name === target)
@@ -82,7 +82,7 @@ function clean(): void {
 function render(program: string): readonly Manifest[] {
   const charts = openCharts(program)
   try {
-    const [repository, tag] = ['localhost/zerog', '0.1.0']
+    const [repository, tag] = IMAGE.split(':')
     const set = [
       `global.image.repository=${repository}`,
       `global.image.tag=${tag}`,
