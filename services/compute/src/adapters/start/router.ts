@@ -89,8 +89,11 @@ export async function startRouterWith(
   const router = createRouter({ keys, directory, attempts, books, clock, random, logger, metrics, sha256 })
   const idempotency = createIdempotency({ holder }, { repository, clock, logger, metrics })
 
-  const app = createRouterServer({ bodyBytesMax: config.bodyBytesMax }, { random, traces: context.traces })
-  registerGenerations(app, { router, keys, idempotency, metrics, clock, logger })
+  const { traces } = context
+  const { bodyBytesMax } = config
+  const server = createRouterServer({ bodyBytesMax }, { random, traces })
+  const { app } = server
+  registerGenerations(server, { router, keys, idempotency, metrics, clock, logger, traces, bodyBytesMax })
   registerReads(app, { directory, keys, repository, nowMs: () => clock.nowMs() })
   const evidence = createEvidenceReader({ http, sessions })
   const lineage = createLineageReader({ http, sessions, repository })

@@ -1,15 +1,15 @@
-import type { Clock, Logger } from '@zerog/ports'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock, Logger, Traces } from '@zerog/ports'
 import type { Asked } from '../../../app/router/attempt.ts'
 import type { Idempotency } from '../../../app/router/idempotency.ts'
 import type { Keys } from '../../../app/router/keys.ts'
 import type { RouterMetrics } from '../../../app/router/metrics.ts'
 import type { Router, Work } from '../../../app/router/router.ts'
 import { parseEmbeddingRequest } from '../../../core/openai/embedding-request.ts'
-import { badRequest } from '../../../core/openai/errors.ts'
+import { OpenAiError } from '../../../core/openai/errors.ts'
 import { type GenerationRequest, NO_ROUTING, parseChatRequest, parseCompletionRequest } from '../../../core/openai/request.ts'
 import { toOpenAiError } from './errors.ts'
-import { corsFor } from './server.ts'
+import { answerError, corsFor, type RouterServer } from './server.ts'
 import { responseSink } from './sink.ts'
 
 export type GenerationDeps = {
@@ -19,6 +19,9 @@ export type GenerationDeps = {
   readonly metrics: RouterMetrics
   readonly clock: Clock
   readonly logger: Logger
+  readonly traces: Traces
+  /** Of a request. */
+  readonly bodyBytesMax: number
 }
 
 const PARSERS: Readonly<Record<Asked['path'], (body: Uint8Array) => Work>> = {
@@ -32,21 +35,56 @@ const PARSERS: Readonly<Record<Asked['path'], (body: Uint8Array) => Work>> = {
 }
 
 /** What costs money: POST /v1/chat/completions, /v1/completions, /v1/embeddings. */
-export function registerGenerations(app: FastifyInstance, deps: GenerationDeps): void {
+export function registerGenerations(server: Pick<RouterServer, 'post'>, deps: GenerationDeps): void {
+  const { traces, bodyBytesMax } = deps
   // `as`: the keys of the table.
   for (const path of Object.keys(PARSERS) as Asked['path'][]) {
-    app.post(`/v1/${path}`, (request, reply) => serve(request, reply, path, deps))
+    const name = `POST /v1/${path}`
+    server.post(`/v1/${path}`, (request, response, { id }) => {
+      const { headers } = request
+      const scope = traces.enter({ name, headers, requestId: id, attributes: METHOD })
+      response.once('close', () => scope.end(response.statusCode >= 500 ? new Error(`status ${response.statusCode}`) : undefined))
+      const call: Call = { path, headers, response, id, startMs: deps.clock.monotonicMs() }
+      readBody(request, bodyBytesMax, (body) => scope.run(() => void serve(call, body, deps)))
+    })
   }
 }
 
-async function serve(request: FastifyRequest, reply: FastifyReply, path: Asked['path'], deps: GenerationDeps): Promise<void> {
+const METHOD = { 'http.request.method': 'POST' }
+
+type Call = {
+  readonly path: Asked['path']
+  readonly headers: IncomingHttpHeaders
+  readonly response: ServerResponse
+  readonly id: string
+  readonly startMs: number
+}
+
+/** Calls back with the body, or undefined where it is too large; never where the client went away before it was whole. */
+function readBody(request: IncomingMessage, bytesMax: number, done: (body: Uint8Array | undefined) => void): void {
+  const parts: Buffer[] = []
+  let total = 0
+  let ended = false
+  const end = (body: Uint8Array | undefined) => {
+    if (!ended) done(body)
+    ended = true
+  }
+  request.on('error', () => {})
+  request.on('data', (part: Buffer) => {
+    total += part.length
+    if (total > bytesMax) end(undefined)
+    else parts.push(part)
+  })
+  request.once('end', () => end(parts.length === 1 ? parts[0] : Buffer.concat(parts)))
+  if (Number(request.headers['content-length']) > bytesMax) end(undefined)
+}
+
+async function serve(call: Call, body: Uint8Array | undefined, deps: GenerationDeps): Promise<void> {
+  const { path, headers, response, id, startMs } = call
   const { clock, metrics } = deps
-  const startMs = clock.monotonicMs()
-  // From here on the response is ours: bytes must go out as they came.
-  reply.hijack()
   let status = 200
-  const fixed = { ...corsFor(request.headers), 'x-request-id': request.id }
-  const sink = responseSink(reply.raw, {
+  const fixed = { ...corsFor(headers), 'x-request-id': id }
+  const sink = responseSink(response, {
     headers: fixed,
     onFirst(first) {
       status = first
@@ -54,13 +92,15 @@ async function serve(request: FastifyRequest, reply: FastifyReply, path: Asked['
     },
   })
   try {
-    const key = await deps.keys.authenticate(request.headers.authorization)
-    if (!(request.body instanceof Uint8Array))
-      throw badRequest('The body of your request must be a JSON object.', undefined, 'invalid_json')
-    const body = request.body
+    if (body === undefined) {
+      // The rest of it is not read.
+      response.setHeader('connection', 'close')
+      throw new OpenAiError({ status: 413, message: 'The body of your request is too large.', code: 'request_too_large' })
+    }
+    const key = await deps.keys.authenticate(headers.authorization)
     const work = PARSERS[path](body)
-    const asked: Asked = { path, body, requestId: request.id, signal: sink.gone }
-    const idempotencyKey = request.headers['idempotency-key']
+    const asked: Asked = { path, body, requestId: id, signal: sink.gone }
+    const idempotencyKey = headers['idempotency-key']
     if (idempotencyKey === undefined) await deps.router.answer(key, work, asked, { sink })
     else {
       const claim = await deps.idempotency.claim(key.record.id, String(idempotencyKey), asked)
@@ -71,32 +111,23 @@ async function serve(request: FastifyRequest, reply: FastifyReply, path: Asked['
       }
     }
   } catch (error) {
-    status = refuse(reply, error, { fixed, gone: sink.gone.aborted })
-    if (status >= 500) deps.logger.warn('router_request_failed', { path, requestId: request.id, status, error })
+    status = refuse(response, error, { fixed, gone: sink.gone.aborted })
+    if (status >= 500) deps.logger.warn('router_request_failed', { path, requestId: id, status, error })
   }
   metrics.request(path.replace('/', '_'), status, (clock.monotonicMs() - startMs) / 1000)
 }
 
-/** The whole response is the error: nothing was sent before. */
 function refuse(
-  reply: FastifyReply,
+  response: ServerResponse,
   error: unknown,
   { fixed, gone }: { readonly fixed: Readonly<Record<string, string>>; readonly gone: boolean },
 ): number {
-  const { raw } = reply
-  if (gone || raw.headersSent || raw.destroyed) {
-    raw.destroy()
+  if (gone || response.headersSent || response.destroyed) {
+    response.destroy()
     return 499
   }
   const form = toOpenAiError(error)
-  const text = JSON.stringify(form.body())
-  raw.writeHead(form.status, {
-    ...fixed,
-    ...form.headers(),
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(text),
-  })
-  raw.end(text)
+  answerError(response, form, fixed)
   return form.status
 }
 

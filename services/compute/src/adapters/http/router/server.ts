@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Random, Traces } from '@zerog/ports'
 import { traceHttp } from '@zerog/runtime'
 import fastify, { type FastifyInstance } from 'fastify'
@@ -16,15 +16,32 @@ export function corsFor({ origin }: IncomingHttpHeaders): Readonly<Record<string
   return origin === undefined ? {} : ROUTER_CORS
 }
 
+/** Takes over a request before any framework sees it. */
+export type Door = (request: IncomingMessage, response: ServerResponse, of: { readonly id: string }) => void
+
+export type RouterServer = {
+  /** Every route but those of `post`. */
+  readonly app: FastifyInstance
+  /** A route of its own for what runs hundreds of times a second; the framework's hooks, errors and limits do not apply. */
+  post(path: string, door: Door): void
+}
+
 /** The HTTP face without its routes. Bodies arrive as bytes: they go on exactly as they came. */
 export function createRouterServer(
   options: { readonly bodyBytesMax: number },
   deps: { readonly random: Random; readonly traces: Traces },
-): FastifyInstance {
+): RouterServer {
+  const doors = new Map<string, Door>()
+  const idOf = ({ headers }: IncomingMessage) => given(headers['x-request-id']) ?? `req_${deps.random.uuid().replaceAll('-', '')}`
   const app = fastify({
     bodyLimit: options.bodyBytesMax,
-    keepAliveTimeout: 75_000,
-    genReqId: ({ headers }) => given(headers['x-request-id']) ?? `req_${deps.random.uuid().replaceAll('-', '')}`,
+    serverFactory: (handler) =>
+      createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
+        const door = request.method === 'POST' ? doors.get(pathOf(request.url ?? '')) : undefined
+        if (door === undefined) handler(request, response)
+        else door(request, response, { id: idOf(request) })
+      }),
+    genReqId: idOf,
     routerOptions: { maxParamLength: 300 },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -38,11 +55,7 @@ export function createRouterServer(
     closing = true
   })
   app.addHook('onRequest', (request, reply, done) => {
-    if (closing) {
-      return done(
-        new OpenAiError({ status: 503, message: 'This router is shutting down.', code: 'shutting_down', retryAfterMs: 1000 }),
-      )
-    }
+    if (closing) return done(shuttingDown())
     if (request.method !== 'OPTIONS') return done()
     void reply
       .headers({
@@ -69,7 +82,37 @@ export function createRouterServer(
       .headers({ ...ROUTER_CORS, 'x-request-id': request.id, ...form.headers() })
       .send(form.body())
   })
-  return app
+  return {
+    app,
+    post(path, door) {
+      doors.set(path, (request, response, { id }) => {
+        if (!closing) return door(request, response, { id })
+        request.resume()
+        answerError(response, shuttingDown(), { ...ROUTER_CORS, 'x-request-id': id })
+      })
+    },
+  }
+}
+
+/** The whole response is the error: nothing was sent before. */
+export function answerError(response: ServerResponse, error: OpenAiError, headers: Readonly<Record<string, string>>): void {
+  const text = JSON.stringify(error.body())
+  response.writeHead(error.status, {
+    ...headers,
+    ...error.headers(),
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+  })
+  response.end(text)
+}
+
+function shuttingDown(): OpenAiError {
+  return new OpenAiError({ status: 503, message: 'This router is shutting down.', code: 'shutting_down', retryAfterMs: 1000 })
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
 }
 
 function given(id: string | string[] | undefined): string | undefined {

@@ -12,6 +12,7 @@ export function responseSink(
   }
   response.once('close', leave)
   response.on('error', leave)
+  if (response.destroyed) leave()
   return {
     gone: gone.signal,
     begin(status, headers) {
