@@ -1,7 +1,7 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, type Hash, hash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { secp256k1 as portable } from '@noble/curves/secp256k1.js'
-import { concatBytes, fromHex, type Hex, keccak256, toHex } from '@zerog/primitives'
+import { bigintToBytes, compareBytes, concatBytes, fromHex, type Hex, keccak256, toHex } from '@zerog/primitives'
 import type { AnswerSigner, Hashing, Sha256Stream } from '../app/broker/ports.ts'
 
 type NativeCurve = Pick<typeof import('secp256k1'), 'ecdsaRecover' | 'ecdsaSign'>
@@ -56,8 +56,8 @@ function recoverAddress(digest: Uint8Array, signature: Uint8Array): Hex | undefi
   const parity = recovery <= 1 ? recovery : (signature[64] ?? 255)
   if (signature.length !== 65 || parity > 1) return undefined
   const compact = signature.subarray(0, 64)
+  if (compareBytes(compact.subarray(32), HALF_ORDER) > 0) return undefined
   try {
-    if (portable.Signature.fromBytes(compact, 'compact').hasHighS()) return undefined
     if (native !== undefined) return addressOf(native.ecdsaRecover(compact, parity, digest, false))
     const recovered = portable.Signature.fromBytes(compact, 'compact').addRecoveryBit(parity)
     return addressOf(recovered.recoverPublicKey(digest).toBytes(false))
@@ -66,13 +66,16 @@ function recoverAddress(digest: Uint8Array, signature: Uint8Array): Hex | undefi
   }
 }
 
+/** The highest s that has one form. */
+const HALF_ORDER = bigintToBytes(portable.Point.Fn.ORDER >> 1n, 32)
+
 /** `publicKey`: 65 bytes. */
 function addressOf(publicKey: Uint8Array): Hex {
   return toHex(keccak256(publicKey.subarray(1)).subarray(12))
 }
 
 export const nodeHashing: Hashing = {
-  sha256: (bytes) => `0x${createHash('sha256').update(bytes).digest('hex')}`,
+  sha256: (bytes) => `0x${hash('sha256', bytes, 'hex')}`,
   sha256Stream: () => streamOf(createHash('sha256')),
 }
 

@@ -29,6 +29,7 @@ export function chooseOffers<Known extends Offer>(
   const allowed = offers.filter(
     (offer) => (only.length === 0 || only.includes(offer.provider)) && (!reExecutable || offer.reExecutable),
   )
+  if (allowed.length < 2) return allowed
   const ranked = allowed.map((offer) => {
     const place = order.indexOf(offer.provider)
     return {
