@@ -53,8 +53,10 @@ export const LIMITS = {
   router: {
     /** Running answers and acknowledgements get this long to end when the router stops, ms. */
     drainMs: 20_000,
-    /** Spends and acknowledgements that nobody waits for gather this long and then go together, ms. */
-    gatherMs: 5,
+    /** Spends that nobody waits for gather this long and then go together, ms: what a crash of the router gives away for nothing. */
+    gatherMs: 25,
+    /** Acknowledgements gather this long and then travel together, ms. Their receipts would be void after a minute. */
+    acknowledgeGatherMs: 50,
     /** Kept answers past their time are removed this often, ms. */
     cleanMs: 60_000,
     /** Pause between looks for the first provider at the start, ms. */

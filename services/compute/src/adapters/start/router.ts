@@ -77,7 +77,7 @@ export async function startRouterWith(
   const { signal } = stopping
   const domain = receiptDomain({ chainId, receiptAnchor: at.receiptAnchor })
   const books = createBooks(
-    { domain },
+    { domain, gatherMs: LIMITS.router.acknowledgeGatherMs },
     { broker: createBrokerApi({ http, sessions, signer, domain }), journal, repository, signer, clock, logger, metrics, signal },
   )
   const keys = createKeys({ keyTtlMs: config.keyTtlMs, holder }, { repository, clock })

@@ -49,8 +49,6 @@ const ACKS_PER_CALL_MAX = 256
 const ASKED_OFTEN_MAX = 40
 const ASK_SELDOM_MS = 60_000
 const UNFINISHED_MAX = 10_000
-/** A receipt without acknowledgement is void after a minute. */
-const ACK_GATHER_MS = 10
 const RETRY_FIRST_MS = 20
 const RETRY_MAX_MS = 5_000
 
@@ -58,7 +56,7 @@ type AckQueue = { readonly provider: Provider; readonly waiting: Ack[]; attempt:
 type Ack = { readonly spend: Spend; readonly receiptHash: Hex; done: () => void }
 
 export function createBooks(
-  { domain }: { readonly domain: Domain },
+  { domain, gatherMs }: { readonly domain: Domain; readonly gatherMs: number },
   deps: {
     readonly broker: BrokerApi
     readonly journal: Journal
@@ -155,7 +153,7 @@ export function createBooks(
 
   async function sendAcks(queue: AckQueue): Promise<void> {
     // Nobody waits for it: what is acknowledged at about the same time travels together.
-    await clock.sleep(ACK_GATHER_MS, signal).catch(() => {})
+    await clock.sleep(gatherMs, signal).catch(() => {})
     const batch = queue.waiting.slice(0, ACKS_PER_CALL_MAX)
     try {
       const acks = batch.map(({ spend, receiptHash }) => ({ id: spend.answerId, receiptHash }))
