@@ -4,8 +4,14 @@ export const TRANSACTION_BYTES_MAX = 131_072
 export const CODE_BYTES_MAX = 24_576
 /** EIP-3860. */
 export const INITCODE_BYTES_MAX = 49_152
-/** Trie nodes kept decoded in memory, about 300 bytes each. */
-export const TRIE_NODES_CACHED_MAX = 200_000
+/** Memory for trie nodes of one store: 100,000 accounts take about 25 MB. */
+export const NODES_CACHED_BYTES_MAX = 64 * 1024 * 1024
+/** They stand in pieces of this size; a node is never larger. */
+export const NODE_CHUNK_BYTES = 256 * 1024
+/** Places in the index over them, 8 bytes each; a power of two. */
+export const NODES_CACHED_MAX = 2 ** 19
+/** Hashes of addresses and slots that are remembered, about 150 bytes each. */
+export const KEYS_HASHED_MAX = 100_000
 /** Contract codes kept in memory. */
 export const CODES_CACHED_MAX = 1_000
 /** Bytes of code whose analysis is kept; the analysis takes about ten times as much. */

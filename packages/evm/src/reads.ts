@@ -1,8 +1,9 @@
 import { bytesToBigint, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { rlpDecode, toBytes } from './codec/rlp.ts'
 import type { Account, AccountProof } from './executor.ts'
-import { hashedKey, latin1, type NodeStore } from './state/node-store.ts'
-import { type AccountRecord, decodeAccount, EMPTY_CODE_HASH, NEW_ACCOUNT, stateKey } from './state/world-state.ts'
+import { type AccountRecord, decodeAccount, EMPTY_CODE_HASH, NEW_ACCOUNT } from './state/account.ts'
+import { hashedKey, type NodeStore } from './state/node-store.ts'
+import { stateKey } from './state/world-state.ts'
 import { type NodeSource, trieGet, trieProof } from './trie/trie.ts'
 
 /** Reads of one state root straight from the trie: no engine, no journal. `present` throws for a state that is kept no longer. */
@@ -12,7 +13,7 @@ export function createReads(store: NodeStore, present: (stateRoot: Hex) => void)
     const encoded = trieGet(fromHex(stateRoot, 32), hashedKey(stateKey(address)), store.node)
     return encoded && decodeAccount(encoded)
   }
-  const nodesOf = (address: Hex) => store.nodesOf(latin1(hashedKey(stateKey(address))))
+  const nodesOf = (address: Hex) => store.nodesOf(hashedKey(stateKey(address)))
   const slotValue = (address: Hex, storageRoot: Uint8Array, slot: Hex): Uint8Array => {
     const encoded = trieGet(storageRoot, hashedKey(stateKey(slot)), nodesOf(address))
     return encoded === undefined ? new Uint8Array(0) : toBytes(rlpDecode(encoded), 'slot')

@@ -1,8 +1,8 @@
 import type { Kv } from '@zerog/ports'
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
 import { keccak256 } from './codec/keccak.ts'
+import { decodeAccount, EMPTY_CODE_HASH } from './state/account.ts'
 import { birthOfRecord, CODE_TABLE, NODE_TABLE, nodeOfRecord } from './state/node-store.ts'
-import { decodeAccount, EMPTY_CODE_HASH } from './state/world-state.ts'
 import { decodeNode, type NodeRef, type TrieNode } from './trie/node.ts'
 import { EMPTY_ROOT } from './trie/trie.ts'
 

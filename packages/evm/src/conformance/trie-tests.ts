@@ -1,6 +1,6 @@
 import { toHex } from '@zerog/primitives'
 import { keccak256 } from '../codec/keccak.ts'
-import { decodeNode, type TrieNode } from '../trie/node.ts'
+import { memoryNodes } from '../trie/memory-nodes.ts'
 import { EMPTY_ROOT, type TrieUpdate, trieEntries, trieUpdate } from '../trie/trie.ts'
 import { hexText, isObject, type Json, list } from './values.ts'
 
@@ -64,12 +64,6 @@ function toBytes(value: unknown): Uint8Array {
 }
 
 function memoryTrie() {
-  const nodes = new Map<string, Uint8Array>()
-  const source = (hash: Uint8Array): TrieNode => {
-    const encoded = nodes.get(toHex(hash))
-    if (encoded === undefined) throw new RangeError(`the trie has no node ${toHex(hash)}`)
-    return decodeNode(encoded)
-  }
-  const sink = (hash: Uint8Array, encoded: Uint8Array) => void nodes.set(toHex(hash), encoded)
+  const { source, sink } = memoryNodes()
   return { source, update: (root: Uint8Array, updates: readonly TrieUpdate[]) => trieUpdate(root, updates, source, sink) }
 }

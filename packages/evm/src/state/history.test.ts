@@ -6,9 +6,10 @@ import fc from 'fast-check'
 import { decodeNode, type NodeRef } from '../trie/node.ts'
 import { EMPTY_ROOT } from '../trie/trie.ts'
 import { verifyState } from '../verify-state.ts'
+import { decodeAccount, NEW_ACCOUNT } from './account.ts'
 import { createHistory, type History, takeBackWrites } from './history.ts'
 import { createNodeStore, fromLatin1, latin1, NODE_TABLE, nodeOfRecord } from './node-store.ts'
-import { createWorldState, decodeAccount, NEW_ACCOUNT } from './world-state.ts'
+import { createWorldState } from './world-state.ts'
 
 type Change =
   | { readonly kind: 'balance'; readonly account: number; readonly value: number }
@@ -54,7 +55,7 @@ function chain(kv: Kv, history: History) {
       }
       state.endTransaction()
       const sealed = state.seal()
-      kv.write([...store.writes(sealed.additions, height), ...states.writes(sealed.additions, height, sealed.root)])
+      kv.write([...states.writes(sealed.additions, height, sealed.root), ...store.writes(sealed.additions, height)])
       root = sealed.root
       height += 1n
       return root

@@ -1,7 +1,7 @@
 import type { Kv, KvWrite } from '@zerog/ports'
 import { assert, bigintToBytes, bytesToBigint, concatBytes, equalBytes, type Hex, ZerogError } from '@zerog/primitives'
 import { PRUNED_RECORDS_PER_COMMIT, STALE_NODES_PER_RECORD } from '../limits.ts'
-import { birthOfRecord, fromLatin1, latin1, NODE_TABLE, type StateAdditions } from './node-store.ts'
+import { birthOfRecord, NODE_TABLE, type StateAdditions } from './node-store.ts'
 
 /** height u64 || part u16 -> count of account nodes u16, their keys of 32 bytes, then keys of storage nodes of 64 bytes. */
 export const STALE_TABLE = 'stale'
@@ -28,15 +28,13 @@ export function createHistory(kv: Kv, history: History) {
     return stored === undefined ? 0n : bytesToBigint(stored)
   }
 
-  const prune = (untilHeight: bigint, fresh: StateAdditions['nodes']): KvWrite[] => {
+  const prune = (untilHeight: bigint): KvWrite[] => {
     const writes: KvWrite[] = []
     const options = { to: heightKey(untilHeight + 1n), limit: PRUNED_RECORDS_PER_COMMIT }
     let last: bigint | undefined
     for (const [key, value] of kv.range(STALE_TABLE, options)) {
       const staleAt = bytesToBigint(key.subarray(0, 8))
       for (const node of keysOf(value)) {
-        // What this very block makes again is not in the store yet.
-        if (fresh.has(latin1(node))) continue
         const record = kv.get(NODE_TABLE, node)
         if (record !== undefined && birthOfRecord(record) < staleAt) writes.push({ table: NODE_TABLE, key: node, value: null })
       }
@@ -48,14 +46,14 @@ export function createHistory(kv: Kv, history: History) {
   }
 
   return {
-    /** What belongs into the commit of the block at `blockHeight`. */
+    /** What belongs into the commit of the block at `blockHeight`, before its nodes: it may make again what is deleted here. */
     writes: (additions: StateAdditions, blockHeight: bigint, stateRoot: Uint8Array): KvWrite[] => {
       height = blockHeight
       const head: KvWrite = { table: HISTORY_TABLE, key: HEAD_KEY, value: stateRoot }
       if (history === 'archive') return [head]
       const oldest = [...readers.values()].reduce((low, at) => (at < low ? at : low), blockHeight)
       const until = oldest - BigInt(history)
-      return [head, ...staleWrites(additions.stale, blockHeight), ...(until >= 0n ? prune(until, additions.nodes) : [])]
+      return [head, ...staleWrites(additions, blockHeight), ...(until >= 0n ? prune(until) : [])]
     },
     /** Keeps what a state within the window needs until the returned function is called. */
     hold: (): (() => void) => {
@@ -93,17 +91,18 @@ function heightKey(height: bigint): Uint8Array {
 }
 
 /** At least one record for each block, so that the window moves with every block. */
-function staleWrites(stale: readonly string[], height: bigint): KvWrite[] {
+function staleWrites({ staleAccounts, staleSlots }: StateAdditions, height: bigint): KvWrite[] {
+  const stale = [...staleAccounts, ...staleSlots]
   const parts = Math.max(1, Math.ceil(stale.length / STALE_NODES_PER_RECORD))
   assert(parts < 0x10000, 'a block does not replace so many nodes')
   return Array.from({ length: parts }, (_, part) => {
-    const keys = stale.slice(part * STALE_NODES_PER_RECORD, (part + 1) * STALE_NODES_PER_RECORD)
-    const accounts = keys.filter((key) => key.length === 32)
-    const slots = keys.filter((key) => key.length !== 32)
+    const from = part * STALE_NODES_PER_RECORD
+    const keys = stale.slice(from, from + STALE_NODES_PER_RECORD)
+    const accounts = Math.min(keys.length, Math.max(0, staleAccounts.length - from))
     return {
       table: STALE_TABLE,
       key: concatBytes(heightKey(height), bigintToBytes(BigInt(part), 2)),
-      value: concatBytes(bigintToBytes(BigInt(accounts.length), 2), fromLatin1(accounts.join('') + slots.join(''))),
+      value: concatBytes(bigintToBytes(BigInt(accounts), 2), ...keys),
     }
   })
 }

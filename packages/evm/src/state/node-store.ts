@@ -1,10 +1,11 @@
 import { crc32 } from 'node:zlib'
+import { keccakScratch } from '@zerog/kernels'
 import type { Kv, KvWrite } from '@zerog/ports'
 import { bigintToBytes, bytesToBigint, concatBytes, equalBytes, toHex, ZerogError } from '@zerog/primitives'
-import { keccak256 } from '../codec/keccak.ts'
-import { CODES_CACHED_MAX, TRIE_NODES_CACHED_MAX } from '../limits.ts'
-import { decodeNode, type TrieNode } from '../trie/node.ts'
-import { EMPTY_ROOT, type NodeSource } from '../trie/trie.ts'
+import { CODES_CACHED_MAX, KEYS_HASHED_MAX } from '../limits.ts'
+import type { NodeSink } from '../trie/encode.ts'
+import { checkedNode, EMPTY_ROOT, type NodeSource } from '../trie/trie.ts'
+import { BIRTH_BYTES, createNodeCache, HASH_BYTES, type Placed } from './node-cache.ts'
 
 /**
  * Tables of the state in a Kv. A node stands under its hash, one of a storage trie under keccak256(address) || hash, so that each trie
@@ -14,78 +15,86 @@ import { EMPTY_ROOT, type NodeSource } from '../trie/trie.ts'
 export const NODE_TABLE = 'trie'
 export const CODE_TABLE = 'code'
 const HEIGHT_BYTES = 6
-const BIRTH_BYTES = HEIGHT_BYTES + 4
 
-/** Nodes and codes that a block adds, by latin-1 key; they become durable with the block's commit. */
+/** Nodes and codes that a block adds; they become durable with the block's commit. */
 export type StateAdditions = {
-  readonly nodes: Map<string, Uint8Array>
-  /** Keys of the nodes that it replaces. */
-  readonly stale: string[]
+  /** Root of the accounts afterwards. */
+  root: Uint8Array
+  readonly nodes: NewNode[]
+  /** Keys of the nodes that it replaces: those of accounts, then, with their owners, those of storage. */
+  readonly staleAccounts: Uint8Array[]
+  readonly staleSlots: Uint8Array[]
+  /** By latin-1 hash. */
   readonly codes: Map<string, Uint8Array>
 }
 
+type NewNode = Placed & { readonly owner: Uint8Array | null }
+
 export type NodeStore = {
   readonly node: NodeSource
-  /** Nodes of the storage trie of an account; `owner` is the latin-1 of keccak256(address). */
-  readonly nodesOf: (owner: string) => NodeSource
+  /** Nodes of the storage trie of an account; `owner` is keccak256(address). */
+  readonly nodesOf: (owner: Uint8Array) => NodeSource
+  /** Takes the nodes that an update of the accounts (null) or of one account's storage makes. */
+  readonly sinkOf: (owner: Uint8Array | null, additions: StateAdditions) => NodeSink
   /** Whether the state with this root is (still) there. */
   readonly has: (root: Uint8Array) => boolean
   readonly code: (hash: Uint8Array) => Uint8Array
   /** Makes additions readable before they are written; `forget` undoes it. */
   readonly announce: (additions: StateAdditions) => void
   readonly forget: (additions: StateAdditions) => void
-  readonly cacheNode: (hash: Uint8Array, node: TrieNode) => void
   readonly writes: (additions: StateAdditions, height: bigint) => KvWrite[]
 }
 
-/** Content-addressed trie nodes and codes over a Kv, with bounded caches of decoded ones. */
+/** Content-addressed trie nodes and codes over a Kv, with bounded caches. */
 export function createNodeStore(kv: Kv): NodeStore {
-  const nodes = new Map<string, TrieNode>()
-  const codes = new Map<string, Uint8Array>()
-  const announced = new Set<StateAdditions>()
+  const cache = createNodeCache()
+  const codes = createMemory<Uint8Array>(CODES_CACHED_MAX)
+  /** With their nodes by latin-1 key, made when one of them is not in the cache any more. */
+  const announced = new Map<StateAdditions, Map<string, Uint8Array> | undefined>()
 
-  const missing = (table: string, key: string): ZerogError => {
-    const shown = toHex(fromLatin1(key))
-    return new ZerogError('RECORD_CORRUPT', {
-      message: `the state record ${table}/${shown} is missing: run \`zerog chain rebuild\` to replay it from the stored blocks`,
-      metadata: { table, key: shown },
+  const missing = (table: string, key: Uint8Array): ZerogError =>
+    new ZerogError('RECORD_CORRUPT', {
+      message: `the state record ${table}/${toHex(key)} is missing: run \`zerog chain rebuild\` to replay it from the stored blocks`,
+      metadata: { table, key: toHex(key) },
     })
-  }
-  const fresh = (kind: 'nodes' | 'codes', key: string): Uint8Array | undefined => {
-    for (const additions of announced) {
-      const found = additions[kind].get(key)
-      if (found !== undefined) return found
+  const freshNode = (key: Uint8Array): Uint8Array | undefined => {
+    const name = latin1(key)
+    for (const [additions, known] of announced) {
+      const nodes = known ?? new Map(additions.nodes.map((node) => [latin1(keyOf(node)), recordOf(node)]))
+      if (known === undefined) announced.set(additions, nodes)
+      const record = nodes.get(name)
+      if (record !== undefined) return nodeOfRecord(record)
     }
     return undefined
   }
-  const readNode = (key: string): Uint8Array => {
-    const stored = kv.get(NODE_TABLE, fromLatin1(key))
+  const readNode = (key: Uint8Array): Uint8Array => {
+    const stored = kv.get(NODE_TABLE, key)
     if (stored === undefined) throw missing(NODE_TABLE, key)
-    return nodeOfRecord(stored)
+    return checkedNode(nodeOfRecord(stored))
   }
-  const readCode = (key: string): Uint8Array => {
-    const stored = kv.get(CODE_TABLE, fromLatin1(key))
-    if (stored === undefined) throw missing(CODE_TABLE, key)
-    return stored
-  }
-  // Decoded nodes are told apart by their content, so tries share them here.
-  const nodesOf =
-    (owner: string): NodeSource =>
-    (hash) => {
-      const name = latin1(hash)
-      const cached = nodes.get(name)
+  // Nodes are told apart by their content, so tries share them in the cache.
+  const sourceOf =
+    (owner: Uint8Array | null): NodeSource =>
+    (bytes, at) => {
+      const cached = cache.get(bytes, at)
       if (cached !== undefined) return cached
-      const key = owner + name
-      const node = decodeNode(fresh('nodes', key) ?? readNode(key))
-      remember(nodes, { key: name, value: node, max: TRIE_NODES_CACHED_MAX })
+      const hash = bytes.subarray(at, at + HASH_BYTES)
+      const key = owner === null ? hash.slice() : concatBytes(owner, hash)
+      const node = freshNode(key) ?? readNode(key)
+      cache.put(bytes, at, node, 0, node.length)
       return node
     }
 
   return {
-    node: nodesOf(''),
-    nodesOf,
+    node: sourceOf(null),
+    nodesOf: sourceOf,
+    sinkOf: (owner, additions) => (hash, hashAt, encoded, from, to) => {
+      const { chunk, at, end } = cache.put(hash, hashAt, encoded, from, to)
+      additions.nodes.push({ owner, chunk, at, end })
+    },
     has: (root) => {
-      if (fresh('nodes', latin1(root)) !== undefined || equalBytes(root, EMPTY_ROOT)) return true
+      if (equalBytes(root, EMPTY_ROOT)) return true
+      for (const additions of announced.keys()) if (equalBytes(additions.root, root)) return true
       // A range, because a store that guards its state takes a missing node for damage.
       for (const _root of kv.range(NODE_TABLE, { from: root, to: concatBytes(root, Uint8Array.of(0)), limit: 1 })) return true
       return false
@@ -94,26 +103,37 @@ export function createNodeStore(kv: Kv): NodeStore {
       const name = latin1(hash)
       const cached = codes.get(name)
       if (cached !== undefined) return cached
-      const code = fresh('codes', name) ?? readCode(name)
-      remember(codes, { key: name, value: code, max: CODES_CACHED_MAX })
+      let code: Uint8Array | undefined
+      for (const additions of announced.keys()) code ??= additions.codes.get(name)
+      code ??= kv.get(CODE_TABLE, hash)
+      if (code === undefined) throw missing(CODE_TABLE, hash)
+      codes.set(name, code)
       return code
     },
-    announce: (additions) => void announced.add(additions),
+    announce: (additions) => void announced.set(additions, undefined),
     forget: (additions) => void announced.delete(additions),
-    cacheNode: (hash, node) => remember(nodes, { key: latin1(hash), value: node, max: TRIE_NODES_CACHED_MAX }),
     writes: (additions, height) => {
       const made = bigintToBytes(height, HEIGHT_BYTES)
       const birth = concatBytes(made, bigintToBytes(BigInt(crc32(made)), 4))
-      return [
-        ...[...additions.nodes].map(([key, node]) => ({
-          table: NODE_TABLE,
-          key: fromLatin1(key),
-          value: concatBytes(birth, node),
-        })),
-        ...[...additions.codes].map(([key, value]) => ({ table: CODE_TABLE, key: fromLatin1(key), value })),
-      ]
+      const writes: KvWrite[] = []
+      for (const node of additions.nodes) {
+        node.chunk.set(birth, node.at + HASH_BYTES)
+        writes.push({ table: NODE_TABLE, key: keyOf(node), value: recordOf(node) })
+      }
+      for (const [key, value] of additions.codes) writes.push({ table: CODE_TABLE, key: fromLatin1(key), value })
+      return writes
     },
   }
+}
+
+function keyOf({ owner, chunk, at }: NewNode): Uint8Array {
+  const hash = chunk.subarray(at, at + HASH_BYTES)
+  return owner === null ? hash : concatBytes(owner, hash)
+}
+
+/** The node behind the place for its birth. */
+function recordOf({ chunk, at, end }: NewNode): Uint8Array {
+  return chunk.subarray(at + HASH_BYTES, end)
 }
 
 /** The node of a record of the table `trie`. */
@@ -138,21 +158,41 @@ export function fromLatin1(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'latin1'))
 }
 
-const hashed = new Map<string, Uint8Array>()
+const hashed = createMemory<Uint8Array>(KEYS_HASHED_MAX)
 
-/** keccak256 of an address or slot; the last 100,000 are remembered. */
+/** keccak256 of an address or slot, given in latin-1. The last ones are remembered. */
 export function hashedKey(name: string): Uint8Array {
   const known = hashed.get(name)
   if (known !== undefined) return known
-  const hash = keccak256(fromLatin1(name))
-  remember(hashed, { key: name, value: hash, max: 100_000 })
+  const { bytes, from, digest } = keccakScratch()
+  for (let index = 0; index < name.length; index++) bytes[from + index] = name.charCodeAt(index)
+  const hash = new Uint8Array(HASH_BYTES)
+  digest(name.length, hash, 0)
+  hashed.set(name, hash)
   return hash
 }
 
-/** First in, first out: cheap, and the hot upper nodes come back with one read. */
-function remember<T>(map: Map<string, T>, entry: { readonly key: string; readonly value: T; readonly max: number }): void {
-  map.set(entry.key, entry.value)
-  if (map.size <= entry.max) return
-  const oldest = map.keys().next()
-  if (oldest.done !== true) map.delete(oldest.value)
+/**
+ * A Map that forgets what was not used for a while: between `max / 2` and `max` entries. Two generations, because a Map whose first entry is
+ * deleted again and again walks over the gaps each time.
+ */
+function createMemory<T>(max: number) {
+  let young = new Map<string, T>()
+  let old = new Map<string, T>()
+  const set = (key: string, value: T): void => {
+    young.set(key, value)
+    if (young.size <= max / 2) return
+    old = young
+    young = new Map()
+  }
+  return {
+    set,
+    get: (key: string): T | undefined => {
+      const found = young.get(key)
+      if (found !== undefined) return found
+      const aged = old.get(key)
+      if (aged !== undefined) set(key, aged)
+      return aged
+    },
+  }
 }

@@ -1,27 +1,19 @@
-import { assert, equalBytes } from '@zerog/primitives'
+import { assert, concatBytes, equalBytes } from '@zerog/primitives'
 import { keccak256 } from '../codec/keccak.ts'
-import { rlpDecode, rlpEncode, rlpInteger, toBytes, toInteger, toList } from '../codec/rlp.ts'
+import { rlpDecode, rlpEncode, toBytes } from '../codec/rlp.ts'
 import { ACCOUNTS_CACHED_MAX } from '../limits.ts'
-import { EMPTY_ROOT, type TrieUpdate, trieGet, trieUpdate } from '../trie/trie.ts'
+import { EMPTY_ROOT, type NodeSource, type TrieUpdate, trieGet, trieUpdate } from '../trie/trie.ts'
+import { type AccountRecord, decodeAccount, EMPTY_CODE_HASH, encodeAccount, NEW_ACCOUNT } from './account.ts'
 import { hashedKey, latin1, type NodeStore, type StateAdditions } from './node-store.ts'
 
-export const EMPTY_CODE_HASH = keccak256(new Uint8Array(0))
-
-/** Never changed in place. `storageRoot` is the one of the opened root; pending writes are in the storage area. */
-export type AccountRecord = {
-  readonly nonce: bigint
-  readonly balance: bigint
-  readonly storageRoot: Uint8Array
-  readonly codeHash: Uint8Array
-}
-
-export const NEW_ACCOUNT: AccountRecord = { nonce: 0n, balance: 0n, storageRoot: EMPTY_ROOT, codeHash: EMPTY_CODE_HASH }
+export { type AccountRecord, EMPTY_CODE_HASH, NEW_ACCOUNT } from './account.ts'
 
 /** Pending storage of one account over the trie below `root`. Values are without leading zeros; empty is zero. */
 type StorageArea = {
   readonly root: Uint8Array
-  /** keccak256 of the address, latin-1: whose nodes these are. */
-  readonly owner: string
+  /** keccak256 of the address: whose nodes these are. */
+  readonly owner: Uint8Array
+  readonly nodes: NodeSource
   readonly slots: Map<string, Uint8Array>
   readonly dirty: Set<string>
   /** Values at the start of the transaction, of slots written since. */
@@ -64,10 +56,15 @@ export function createWorldState(store: NodeStore) {
     dirty.add(address)
   }
 
+  const newArea = (areaRoot: Uint8Array, address: string): StorageArea => {
+    const owner = hashedKey(address)
+    return { root: areaRoot, owner, nodes: store.nodesOf(owner), slots: new Map(), dirty: new Set(), original: new Map() }
+  }
+
   const area = (address: string): StorageArea => {
     const known = areas.get(address)
     if (known !== undefined) return known
-    const fresh = newArea(account(address)?.storageRoot ?? EMPTY_ROOT, ownerOf(address))
+    const fresh = newArea(account(address)?.storageRoot ?? EMPTY_ROOT, address)
     areas.set(address, fresh)
     return fresh
   }
@@ -75,7 +72,7 @@ export function createWorldState(store: NodeStore) {
   const read = (from: StorageArea, slot: string): Uint8Array => {
     const known = from.slots.get(slot)
     if (known !== undefined) return known
-    const encoded = from.root === EMPTY_ROOT ? undefined : trieGet(from.root, hashedKey(slot), store.nodesOf(from.owner))
+    const encoded = from.root === EMPTY_ROOT ? undefined : trieGet(from.root, hashedKey(slot), from.nodes)
     const value = encoded === undefined ? ZERO : toBytes(rlpDecode(encoded), 'slot')
     from.slots.set(slot, value)
     slotsRead += 1
@@ -99,7 +96,7 @@ export function createWorldState(store: NodeStore) {
     const before = areas.get(address)
     if (before === undefined && (account(address)?.storageRoot ?? EMPTY_ROOT) === EMPTY_ROOT) return
     journal.push({ kind: 'area', address, area: before })
-    areas.set(address, newArea(EMPTY_ROOT, ownerOf(address)))
+    areas.set(address, newArea(EMPTY_ROOT, address))
     dirty.add(address)
   }
 
@@ -169,18 +166,7 @@ export function createWorldState(store: NodeStore) {
     /** Hashes what changed; the state stands on the new root afterwards. */
     seal: (): { readonly root: Uint8Array; readonly additions: StateAdditions } => {
       assert(marks.length === 0, 'sealed within a checkpoint')
-      const additions: StateAdditions = { nodes: new Map(), stale: [], codes: newCodes }
-      const update = (owner: string, from: Uint8Array, changes: readonly TrieUpdate[]): Uint8Array =>
-        trieUpdate(
-          from,
-          changes,
-          store.nodesOf(owner),
-          (hash, encoded, node) => {
-            additions.nodes.set(owner + latin1(hash), encoded)
-            store.cacheNode(hash, node)
-          },
-          (hash) => void additions.stale.push(owner + latin1(hash)),
-        )
+      const additions: StateAdditions = { root, nodes: [], staleAccounts: [], staleSlots: [], codes: newCodes }
       const updates: TrieUpdate[] = []
       for (const address of dirty) {
         const record = account(address)
@@ -193,14 +179,20 @@ export function createWorldState(store: NodeStore) {
         let storageRoot = record.storageRoot
         if (pending !== undefined) {
           const slots = [...pending.dirty].map((slot) => slotUpdate(slot, pending.slots.get(slot) ?? ZERO))
-          storageRoot = update(pending.owner, pending.root, slots)
+          const { owner, nodes } = pending
+          storageRoot = trieUpdate(pending.root, slots, nodes, store.sinkOf(owner, additions), (bytes, at) => {
+            additions.staleSlots.push(concatBytes(owner, bytes.subarray(at, at + 32)))
+          })
           areas.set(address, { ...pending, root: storageRoot, dirty: new Set(), original: new Map() })
         }
         const sealed = { ...record, storageRoot }
         accounts.set(address, sealed)
         updates.push({ key: hashedKey(address), value: encodeAccount(sealed) })
       }
-      root = update('', root, updates)
+      root = trieUpdate(root, updates, store.node, store.sinkOf(null, additions), (bytes, at) => {
+        additions.staleAccounts.push(bytes.slice(at, at + 32))
+      })
+      additions.root = root
       dirty = new Set()
       newCodes = new Map()
       journal = []
@@ -209,32 +201,7 @@ export function createWorldState(store: NodeStore) {
   }
 }
 
-export function encodeAccount({ nonce, balance, storageRoot, codeHash }: AccountRecord): Uint8Array {
-  return rlpEncode([rlpInteger(nonce), rlpInteger(balance), storageRoot, codeHash])
-}
-
-export function decodeAccount(encoded: Uint8Array): AccountRecord {
-  const [nonce, balance, storageRoot, codeHash] = toList(rlpDecode(encoded), 'account', 4)
-  const storage = toBytes(storageRoot, 'storageRoot', 32)
-  const code = toBytes(codeHash, 'codeHash', 32)
-  return {
-    nonce: toInteger(nonce, 'nonce', 8),
-    balance: toInteger(balance, 'balance', 32),
-    // One object for each empty value makes the common comparisons pointer comparisons.
-    storageRoot: equalBytes(storage, EMPTY_ROOT) ? EMPTY_ROOT : storage,
-    codeHash: equalBytes(code, EMPTY_CODE_HASH) ? EMPTY_CODE_HASH : code,
-  }
-}
-
 const ZERO = new Uint8Array(0)
-
-function ownerOf(address: string): string {
-  return latin1(hashedKey(address))
-}
-
-function newArea(root: Uint8Array, owner: string): StorageArea {
-  return { root, owner, slots: new Map(), dirty: new Set(), original: new Map() }
-}
 
 function slotUpdate(slot: string, value: Uint8Array): TrieUpdate {
   return { key: hashedKey(slot), value: value.length === 0 ? null : rlpEncode(value) }

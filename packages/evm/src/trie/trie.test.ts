@@ -5,17 +5,11 @@ import { describe, expect, test } from '@jest/globals'
 import { toHex } from '@zerog/primitives'
 import fc from 'fast-check'
 import { keccak256 } from '../codec/keccak.ts'
-import { decodeNode, type TrieNode } from './node.ts'
+import { memoryNodes } from './memory-nodes.ts'
 import { EMPTY_ROOT, type TrieUpdate, trieEntries, trieGet, trieProof, trieUpdate, verifyTrieProof } from './trie.ts'
 
 function memoryTrie() {
-  const nodes = new Map<string, Uint8Array>()
-  const source = (hash: Uint8Array): TrieNode => {
-    const encoded = nodes.get(toHex(hash))
-    if (encoded === undefined) throw new Error(`missing ${toHex(hash)}`)
-    return decodeNode(encoded)
-  }
-  const sink = (hash: Uint8Array, encoded: Uint8Array) => void nodes.set(toHex(hash), encoded)
+  const { source, sink } = memoryNodes()
   return { source, update: (root: Uint8Array, updates: readonly TrieUpdate[]) => trieUpdate(root, updates, source, sink) }
 }
 
