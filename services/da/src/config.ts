@@ -34,6 +34,11 @@ export const daNodeConfig = z.strictObject({
       'file with the BLS12-381 secret key, 64 hexadecimal digits; null: made once in the data folder (development network: derived)',
     ),
   identityDir,
+  chainRpcUrl: z
+    .url({ protocol: /^https?$/ })
+    .nullable()
+    .default(null)
+    .describe('JSON-RPC endpoint where the registry of members is read, for members without a chain service of this network'),
   doorAddress: z.string().min(1).default('0.0.0.0').describe('address of the door for other installations'),
   doorPort: z
     .int()

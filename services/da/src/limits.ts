@@ -71,6 +71,10 @@ export const DOOR_CLOSE_MS = 5_000
 
 // committees
 
+/** An answer of a JSON-RPC endpoint about one committee: 1,024 members in hexadecimal take less than 1 MiB. */
+export const CHAIN_ANSWER_BYTES_MAX = 4 * 1024 * 1024
+export const CHAIN_TIMEOUT_MS = 10_000
+
 /** Committees that a service keeps: at most 1,024 members of some 300 bytes each. */
 export const COMMITTEES_KEPT_MAX = 64
 /** How long the number of the epoch is taken for the present one, ms. */

@@ -1,6 +1,7 @@
 import { ZerogError } from '@zerog/primitives'
 import { defineModule, type ModuleContext, type ServiceModule } from '@zerog/runtime'
 import { chainCommittees } from './adapters/committees/chain.ts'
+import { httpChain } from './adapters/committees/http-chain.ts'
 import { diskRoom } from './adapters/disk-room.ts'
 import { dialerOf } from './adapters/foreign/dialer.ts'
 import { type Door, openDoor } from './adapters/foreign/door.ts'
@@ -42,11 +43,12 @@ const fromChain: OpenCommittees = async ({ chain, clock }) => chainCommittees({ 
 const REPAIR_BYTES_MAX = 640 * 1024 * 1024
 
 /** A member of DA committees: keeps rows and signs for them. */
-export const daNodeModule = defineDaNode(async ({ chain, clock }) =>
-  chainCommittees({ chain: await chain(), clock, epochTtlMs: MEMBER_EPOCH_TTL_MS }),
-)
+export const daNodeModule = defineDaNode(async ({ chain, clock, config: { chainRpcUrl: url }, network }) => {
+  const reader = url === null ? await chain() : httpChain({ url, chainId: BigInt(network.chainId) })
+  return chainCommittees({ chain: reader, clock, epochTtlMs: MEMBER_EPOCH_TTL_MS })
+})
 
-export function defineDaNode(openCommittees: OpenCommittees) {
+export function defineDaNode(openCommittees: (context: ModuleContext<DaNodeConfig>) => Promise<Committees>) {
   return defineModule({
     target: 'da-node',
     dependsOn: ['chain-validator'],
