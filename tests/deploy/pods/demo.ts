@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { addresses, DEVNET_CHAIN_ID, developmentAccounts } from '@zerog/contracts'
 import { initAuthority, issueIdentity } from '@zerog/runtime/certs'
 import { parse, stringify } from 'yaml'
 import { container, containersProblem, IMAGE, imageExists, must, ROOT } from '../../../tools/containers.ts'
 import { findHelm, type Manifest, openCharts, renderPreset } from '../../charts/helm.ts'
+import { endpointsOf } from '../endpoints.ts'
 import { type PlayedPod, podNames, podsOf } from './convert.ts'
 import { createNetwork, type PodNetwork } from './network.ts'
 import { serverImages } from './servers.ts'
@@ -17,7 +17,6 @@ import { serverImages } from './servers.ts'
  * name because podman or helm do not work here.
  */
 const NETWORK = 'zerog-pods'
-const DEVELOPMENT_KEY = `sk-zerog-${'development'.padEnd(43, '0')}`
 const READY_SECONDS = 420
 const SERVERS = ['postgres', 'nats', 'redis'] as const
 
@@ -168,10 +167,15 @@ async function connects(ip: string, port: number): Promise<string | undefined> {
 
 function demo(): void {
   const data = join(folder, 'demo')
+  const endpoints = endpointsOf({
+    gateway: 'http://127.0.0.1:8545',
+    disperser: 'zg-da-disperser:51001',
+    broker: 'http://zg-compute-broker:8546',
+  })
   const gateway = played.find(({ target }) => target === 'gateway')
   if (gateway === undefined) throw new Error('the chart has no gateway')
   must('mkdir', ['-p', data])
-  writeFileSync(join(data, 'endpoints.json'), JSON.stringify(endpoints()))
+  writeFileSync(join(data, 'endpoints.json'), JSON.stringify(endpoints))
   must('chmod', ['-R', 'a+rwX', data])
   must('chmod', ['a+rx', folder])
   const restricted = [
@@ -193,32 +197,6 @@ function demo(): void {
     ],
     { show: true },
   )
-}
-
-/** What the launcher of a devnet would write. */
-function endpoints(): object {
-  const contracts = addresses({ chainId: BigInt(DEVNET_CHAIN_ID) })
-  const url = 'http://127.0.0.1:8545'
-  return {
-    v: 1,
-    chainId: Number(DEVNET_CHAIN_ID),
-    rpcUrl: url,
-    wsUrl: url.replace('http', 'ws'),
-    gatewayUrl: url,
-    storage: { indexerUrl: `${url}/indexer`, nodeUrl: `${url}/storage`, flow: contracts.flow, market: contracts.market },
-    da: { disperser: 'zg-da-disperser:51001', entrance: contracts.daEntrance },
-    compute: {
-      openaiUrl: `${url}/v1`,
-      openaiKey: DEVELOPMENT_KEY,
-      brokerUrl: 'http://zg-compute-broker:8546',
-      provider: developmentAccounts().at(-1)?.address ?? '',
-      ledger: contracts.ledgerManager,
-      inference: contracts.inferenceServing,
-      fineTuning: contracts.fineTuningServing,
-    },
-    accounts: developmentAccounts().map(({ address, privateKey }) => ({ address, privateKey })),
-    services: {},
-  }
 }
 
 function logs(pod: PlayedPod): string {
