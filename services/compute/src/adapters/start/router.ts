@@ -99,10 +99,6 @@ export async function startRouterWith(
   const lineage = createLineageReader({ http, sessions, repository })
   registerEvidence(app, { directory, keys, repository, evidence, lineage, written: () => journal.add({}), signal })
   registerAdmin(app, { token: config.adminToken }, { repository, keys, clock, random })
-  const listening = await app.listen({ host: config.host, port: config.port }).catch((error) => {
-    throw listenFailed(error, config)
-  })
-  const routerUrl = config.publicUrl === '' ? listening : config.publicUrl.replace(/\/$/, '')
   observe(context, { directory, pending: () => journal.pending, unacknowledged: () => books.unacknowledged })
 
   const fund = () => fundAll(directory, funding)
@@ -129,6 +125,11 @@ export async function startRouterWith(
   // A provider answers once it holds the money for it.
   if (config.firstProviderWaitMs > 0) await fund().catch((error) => logger.warn('balances_not_read', { error }))
   await books.resume((address) => directory.providers().find(({ service }) => service.provider === address))
+  // Only now: before the providers are known every model would be refused as unknown.
+  const listening = await app.listen({ host: config.host, port: config.port }).catch((error) => {
+    throw listenFailed(error, config)
+  })
+  const routerUrl = config.publicUrl === '' ? listening : config.publicUrl.replace(/\/$/, '')
   const clean = () => repository.cleanIdempotency({ holder: undefined, nowMs: clock.nowMs() })
   const loops = [
     loop(context, { signal, intervalMs: config.refreshMs, failure: 'providers_not_read' }, refresh),

@@ -55,7 +55,10 @@ export function createRouterServer(
     closing = true
   })
   app.addHook('onRequest', (request, reply, done) => {
-    if (closing) return done(shuttingDown())
+    if (closing) {
+      reply.headers(REFUSED)
+      return done(shuttingDown())
+    }
     if (request.method !== 'OPTIONS') return done()
     void reply
       .headers({
@@ -88,7 +91,7 @@ export function createRouterServer(
       doors.set(path, (request, response, { id }) => {
         if (!closing) return door(request, response, { id })
         request.resume()
-        answerError(response, shuttingDown(), { ...ROUTER_CORS, 'x-request-id': id })
+        answerError(response, shuttingDown(), { ...ROUTER_CORS, ...REFUSED, 'x-request-id': id })
       })
     },
   }
@@ -105,6 +108,9 @@ export function answerError(response: ServerResponse, error: OpenAiError, header
   })
   response.end(text)
 }
+
+/** Tells a gateway that nothing was begun: it asks our successor. */
+const REFUSED = { 'x-zerog-refused': 'shutting_down' } as const
 
 function shuttingDown(): OpenAiError {
   return new OpenAiError({ status: 503, message: 'This router is shutting down.', code: 'shutting_down', retryAfterMs: 1000 })
