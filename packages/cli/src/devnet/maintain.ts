@@ -128,6 +128,8 @@ async function verifyBlocks(dataDir: string, path: string, signal: AbortSignal):
       detail: `${found.blocks} blocks to height ${found.headHeight}, ${found.stateRecords} state records follow from them`,
     }
   } catch (error) {
+    // A store of another release is whole; nothing can repair it, and nothing has to.
+    if (error instanceof ZerogError && error.reason === 'WRONG_STATE') return { state: 'failed', detail: error.message }
     return damaged([error instanceof Error ? error.message : String(error)])
   }
 }

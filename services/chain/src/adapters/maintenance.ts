@@ -1,4 +1,5 @@
 import type { Kv } from '@zerog/ports'
+import { refuseOtherFormat } from '../app/block-store.ts'
 import type { Network } from '../app/network.ts'
 import { networkFromConfig } from '../app/network-from-config.ts'
 import { type RebuildProgress, rebuildState } from '../app/rebuild.ts'
@@ -16,11 +17,12 @@ export type StoredChain = {
 }
 
 /** `zerog chain rebuild`: replays the state from the stored blocks. */
-export function rebuildChain(
+export async function rebuildChain(
   chain: StoredChain,
   onProgress?: (at: RebuildProgress) => void,
 ): Promise<{ readonly blocks: bigint }> {
   const { kv, config, signal } = chain
+  refuseOtherFormat(kv)
   return rebuildState(networkOf(chain), {
     kv,
     history: config.history,
@@ -31,11 +33,12 @@ export function rebuildChain(
 }
 
 /** `zerog doctor`, with `deep` `zerog doctor --deep`: reads and proves everything, changes nothing. */
-export function verifyStoredChain(
+export async function verifyStoredChain(
   chain: StoredChain,
   options: { readonly deep: boolean; readonly onProgress?: (height: bigint) => void },
 ): Promise<ChainVerification> {
   const { kv, signal } = chain
+  refuseOtherFormat(kv)
   return verifyChain(networkOf(chain), { ...options, ...(signal !== undefined && { signal }) }, { kv, crypto: nodeCrypto })
 }
 

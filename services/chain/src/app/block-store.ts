@@ -49,7 +49,21 @@ export const TABLES = {
 
 const HEAD_KEY = new TextEncoder().encode('head')
 const IDENTITY_KEY = new TextEncoder().encode('identity')
+/** Rises with every change of the tables' keys or records. 3: states are forgotten by age (ADR 0196). */
+export const STORE_FORMAT = 3
 const EMPTY_BLOOM: Hex = `0x${'00'.repeat(256)}`
+
+/** Throws WRONG_STATE for a store that a release of another format wrote: it is whole, and this code cannot read it. */
+export function refuseOtherFormat(kv: Kv): void {
+  const stored = kv.get(TABLES.meta, IDENTITY_KEY)
+  if (stored === undefined) return
+  const { format } = JSON.parse(new TextDecoder().decode(stored))
+  if (format === STORE_FORMAT) return
+  throw new ZerogError('WRONG_STATE', {
+    message: `the chain's store has format ${format}, this release reads ${STORE_FORMAT}: use the release that wrote it, or start again with \`--reset\``,
+    metadata: { format: String(format) },
+  })
+}
 
 /** Blocks, receipts and indexes in a Kv. Reads are synchronous; writes are handed out, so that the caller commits them in one piece. */
 export function createBlockStore(kv: Kv) {
@@ -87,12 +101,18 @@ export function createBlockStore(kv: Kv) {
     identify: (identity: { readonly chainId: bigint; readonly genesisHash: Hex; readonly epochLength: bigint }): KvWrite[] => {
       const { chainId, genesisHash, epochLength } = identity
       const wanted = new TextEncoder().encode(
-        JSON.stringify({ format: 3, chainId: String(chainId), genesis: genesisHash, epochLength: String(epochLength) }),
+        JSON.stringify({
+          format: STORE_FORMAT,
+          chainId: String(chainId),
+          genesis: genesisHash,
+          epochLength: String(epochLength),
+        }),
       )
       const stored = kv.get(TABLES.meta, IDENTITY_KEY)
       if (stored === undefined) return [{ table: TABLES.meta, key: IDENTITY_KEY, value: wanted }]
       const found = new TextDecoder().decode(stored)
       if (found === new TextDecoder().decode(wanted)) return []
+      refuseOtherFormat(kv)
       throw new ZerogError('WRONG_STATE', {
         message: `the data folder holds another chain (${found}): start with the settings it was made with, or use \`--reset\` or another --data-dir`,
         metadata: { found },
@@ -140,7 +160,7 @@ export function createBlockStore(kv: Kv) {
         ...block.transactions.map(({ hash }, index) => ({
           table: TABLES.transaction,
           key: fromHex(hash),
-          value: concatBytes(key, bigintToBytes(BigInt(index), 4)),
+          value: placeOf(key, index),
         })),
         { table: TABLES.meta, key: HEAD_KEY, value: key },
       ]
@@ -169,6 +189,14 @@ export function createBlockStore(kv: Kv) {
       return writes
     },
   }
+}
+
+/** height u64 || index u32 */
+function placeOf(key: Uint8Array, index: number): Uint8Array {
+  const place = new Uint8Array(12)
+  place.set(key)
+  new DataView(place.buffer).setUint32(8, index)
+  return place
 }
 
 export function heightKey(height: bigint): Uint8Array {
