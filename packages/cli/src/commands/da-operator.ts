@@ -1,14 +1,15 @@
-import { readFile } from 'node:fs/promises'
-import { fromHex, type Hex, isHex, ZerogError } from '@zerog/primitives'
+import { ZerogError } from '@zerog/primitives'
 import type { Command } from 'commander'
 import type { Act, ActionContext } from '../action.ts'
 import { readingClient, signingClient } from './client.ts'
+import { addDoorCommands, readBlsKey, readRegistration } from './da-member.ts'
 import { parseAddress } from './values.ts'
 
 /** `zerog da epoch` and `zerog da node`: the registry of members on chain, for whoever runs them. */
 export function addDaOperatorCommands(da: Command, act: Act): void {
   addEpochCommands(da.command('epoch').description('epochs of the committee'), act)
   const node = da.command('node').description('members of the committee, in the registry on chain')
+  addDoorCommands(node, act)
   addMembershipCommands(node, act)
 
   node
@@ -65,27 +66,35 @@ function addEpochCommands(epoch: Command, act: Act): void {
 function addMembershipCommands(node: Command, act: Act): void {
   node
     .command('register')
-    .requiredOption('--bls-key-file <path>', "file with the member's BLS12-381 secret key, 64 hexadecimal digits")
-    .requiredOption('--socket <text>', 'where services reach it: the ordinal of its instance, the only form that they know')
+    .option('--bls-key-file <path>', "file with the member's BLS12-381 secret key, 64 hexadecimal digits")
+    .option('--registration <path>', 'instead of the key: what zerog da node prepare printed where the key is')
+    .requiredOption('--socket <text>', 'where services reach it: the ordinal of its instance, or host:port of its door')
     .description("register a member's key for the account that signs, with a proof of possession, or replace it")
     .addHelpText(
       'after',
-      '\nExample:\n  zerog da node register --bls-key-file node.key --socket 4 --key-file account.key\n' +
+      '\nExamples:\n  zerog da node register --bls-key-file node.key --socket 4 --key-file account.key\n' +
+        '  zerog da node register --registration member.json --socket da.example.org:7443 --key-file account.key\n' +
         '\nIt is in the next committee once the weigher gave it votes: zerog da node set-votes.\n',
     )
     .action(
-      act(async (context, options: { blsKeyFile: string; socket: string }) => {
+      act(async (context, options: { blsKeyFile?: string; registration?: string; socket: string }) => {
         const { registerMember } = await import('@zerog/sdk/da-operator')
-        const secretKey = await readBlsKey(options.blsKeyFile)
-        const { socket } = options
-        const done = await registerMember(await signingClient(context), { ...(await optionsOf(context)), secretKey, socket })
+        const { socket, blsKeyFile, registration: file } = options
+        if ((blsKeyFile === undefined) === (file === undefined)) {
+          throw new ZerogError('INVALID_ARGUMENT', { message: 'give one of --bls-key-file and --registration' })
+        }
+        const proof =
+          blsKeyFile === undefined
+            ? { registration: await readRegistration(file as string) } // one of the two is given
+            : { secretKey: await readBlsKey(blsKeyFile) }
+        const done = await registerMember(await signingClient(context), { ...(await optionsOf(context)), ...proof, socket })
         return { data: { ...planned(context), socket, ...done } }
       }),
     )
 
   node
     .command('update')
-    .requiredOption('--socket <text>', 'where services reach it from now on: the ordinal of its instance')
+    .requiredOption('--socket <text>', 'where services reach it from now on: the ordinal of its instance, or host:port')
     .description('tell where the member of the account that signs is reached')
     .action(
       act(async (context, { socket }: { socket: string }) => {
@@ -115,13 +124,4 @@ async function optionsOf(context: ActionContext) {
 
 function planned({ flags }: ActionContext): { readonly dryRun?: true } {
   return flags.dryRun === true ? { dryRun: true } : {}
-}
-
-async function readBlsKey(path: string): Promise<Uint8Array> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new ZerogError('CONFIG_INVALID', { message: `cannot read the key file ${path}: ${cause.code ?? cause.message}`, cause })
-  })
-  const hex: Hex = `0x${text.trim().replace(/^0x/, '')}`
-  if (isHex(hex, 32)) return fromHex(hex)
-  throw new ZerogError('CONFIG_INVALID', { message: `${path} holds no BLS12-381 secret key: expected 64 hexadecimal digits` })
 }

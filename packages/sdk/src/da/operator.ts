@@ -1,6 +1,5 @@
 // For whoever runs members of data availability, apart from the main entry: curves and contracts would make every page larger.
-import { compressKey, possessionMessage } from '@zerog/availability'
-import { nobleBls } from '@zerog/consensus/noble'
+import { compressKey } from '@zerog/availability'
 import {
   affineKey,
   daSignersAbi,
@@ -14,15 +13,25 @@ import {
   readEpoch,
   readEpochSchedule,
 } from '@zerog/contracts'
-import { bytesToBigint, fromHex, type Hex, ZerogError } from '@zerog/primitives'
+import { bigintToBytes, concatBytes, fromHex, type Hex, toHex, ZerogError } from '@zerog/primitives'
 import { decodeErrorResult, decodeFunctionResult, encodeFunctionData } from 'viem'
 import * as eth from 'viem/actions'
 import { callContract } from '../chain/read.ts'
 import { addressOf, sendTransaction, waitForReceipt } from '../chain/send.ts'
 import type { Context } from '../client.ts'
 import { fromViemError } from '../errors.ts'
+import { type MemberRegistration, memberPlace, parseRegistration, prepareMember } from './registration.ts'
 
 export type { EpochSchedule } from '@zerog/contracts'
+export {
+  checkMemberCertificate,
+  type MemberRegistration,
+  memberPlace,
+  memberPublicKey,
+  newMemberKey,
+  parseRegistration,
+  prepareMember,
+} from './registration.ts'
 
 export type OperatorOptions = {
   /** Asks the contract whether it would take the call, and sends nothing. */
@@ -46,6 +55,8 @@ export type RegisteredMember = {
   readonly active: boolean
   readonly registered: boolean
   readonly socket: string
+  /** Compressed, 48 bytes, where it is registered. */
+  readonly publicKey?: Hex
 }
 
 /** The present epoch and when the next one may begin. */
@@ -69,25 +80,40 @@ export async function makeEpoch(
 /**
  * Registers the BLS key of a member for the account that signs, or replaces it. It is in the next committee once it has votes.
  * @param options.secretKey BLS12-381, 32 bytes big-endian; it never leaves this function
- * @param options.socket where services reach the member: the ordinal of its instance; the contract takes any text up to 256 bytes, services no other
- * @throws ZerogError INVALID_ARGUMENT for bytes that are no secret key
+ * @param options.registration instead of it: what `prepareMember` made where the key is
+ * @param options.socket where services reach the member: the ordinal of its instance, or host:port of its door
+ * @throws ZerogError INVALID_ARGUMENT for bytes that are no secret key, a socket that leads nowhere, a registration of another account or chain
  */
 export async function registerMember(
   context: Context,
-  options: OperatorOptions & { readonly secretKey: Uint8Array; readonly socket: string },
+  options: OperatorOptions & { readonly socket: string } & (
+      | { readonly secretKey: Uint8Array }
+      | { readonly registration: MemberRegistration }
+    ),
 ): Promise<RegistryReceipt> {
-  const key = publicKeyOf(options.secretKey)
-  const message = possessionMessage({
-    chainId: BigInt(await context.chainId()),
-    account: fromHex(addressOf(context)),
-    publicKey: compressKey(key),
-  })
-  const possession = nobleBls.sign(options.secretKey, message)
-  return sendToRegistry(context, encodeRegisterKey({ key, possession, socket: options.socket }), options)
+  const { socket } = options
+  memberPlace(socket)
+  const account = addressOf(context)
+  const chainId = Number(await context.chainId())
+  const registration =
+    'registration' in options
+      ? parseRegistration(options.registration)
+      : prepareMember({ secretKey: options.secretKey, chainId, account })
+  if (registration.chainId !== chainId || registration.account.toLowerCase() !== account.toLowerCase()) {
+    throw new ZerogError('INVALID_ARGUMENT', {
+      message: `the registration is for account ${registration.account} on chain ${registration.chainId}, and ${account} on chain ${chainId} signs`,
+    })
+  }
+  const key = affineKey(fromHex(registration.publicKey))
+  return sendToRegistry(context, encodeRegisterKey({ key, possession: fromHex(registration.possession), socket }), options)
 }
 
 /** Tells where the member of the account that signs is reached, from now on. */
-export function updateMember(context: Context, options: OperatorOptions & { readonly socket: string }): Promise<RegistryReceipt> {
+export async function updateMember(
+  context: Context,
+  options: OperatorOptions & { readonly socket: string },
+): Promise<RegistryReceipt> {
+  memberPlace(options.socket)
   return sendToRegistry(context, encodeUpdateSocket(options.socket), options)
 }
 
@@ -113,17 +139,15 @@ export async function getMember(context: Context, account: Hex): Promise<Registe
   const data = encodeFunctionData({ abi, functionName: 'signerOf', args: [account] })
   const output = await callContract(context, { to: PREDEPLOY_ADDRESSES.daSigners, data })
   const [key, votes, active, socket] = decodeFunctionResult({ abi, functionName: 'signerOf', data: output })
-  return { address: account, votes, active, registered: key.xLow !== 0n || key.xHigh !== 0n, socket }
-}
-
-/** Order of the groups of BLS12-381. */
-const ORDER = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001n
-
-/** Libraries differ in whether they reduce a larger key; a member whose library refuses it could never sign. */
-function publicKeyOf(secretKey: Uint8Array): Uint8Array {
-  const scalar = secretKey.length === 32 ? bytesToBigint(secretKey) : 0n
-  if (scalar > 0n && scalar < ORDER) return affineKey(nobleBls.publicKey(secretKey))
-  throw new ZerogError('INVALID_ARGUMENT', { message: 'a BLS12-381 secret key has 32 bytes below the order of the group' })
+  const registered = key.xLow !== 0n || key.xHigh !== 0n
+  const words: readonly [bigint, number][] = [
+    [key.xHigh, 16],
+    [key.xLow, 32],
+    [key.yHigh, 16],
+    [key.yLow, 32],
+  ]
+  const affine = concatBytes(...words.map(([word, bytes]) => bigintToBytes(word, bytes)))
+  return { address: account, votes, active, registered, socket, ...(registered && { publicKey: toHex(compressKey(affine)) }) }
 }
 
 async function sendToRegistry(
