@@ -30,5 +30,6 @@ export { CODE_BYTES_MAX, INITCODE_BYTES_MAX, TRANSACTION_BYTES_MAX } from './lim
 export type { VerifiedExecutor, VerifiedExecutorOptions } from './oracle/verified-executor.ts'
 export { verifyWithEthereumjs } from './oracle/verify-with.ts'
 export { type History, keepsWindow, takeBackWrites } from './state/history.ts'
-export { EMPTY_ROOT, verifyTrieProof } from './trie/trie.ts'
+export { createNodeStore, type NodeStore, type StateAdditions } from './state/node-store.ts'
+export { EMPTY_ROOT, type TrieUpdate, trieUpdate, verifyTrieProof } from './trie/trie.ts'
 export { type StateProblem, verifyState } from './verify-state.ts'

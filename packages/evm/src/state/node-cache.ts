@@ -7,8 +7,11 @@ export const HASH_BYTES = 32
 export const BIRTH_BYTES = 10
 const HEAD_BYTES = HASH_BYTES + BIRTH_BYTES
 
-/** Places for a hash; the youngest nodes of those that fall together stay. */
-const WAYS = 4
+/** Places for a hash, one line of the processor's cache; the youngest nodes of those that fall together stay. */
+const WAYS = 8
+/** Values of the byte of a hash that stands beside the position: only one in 256 other nodes is looked at. */
+const TAGS = 256
+const TAG_AT = 3
 /** The index grows from here to NODES_CACHED_MAX: a state test needs no more. */
 const PLACES_FIRST = 2 ** 10
 const CHUNKS_MAX = NODES_CACHED_BYTES_MAX / NODE_CHUNK_BYTES
@@ -22,7 +25,7 @@ export type Placed = { readonly chunk: Uint8Array; readonly at: number; readonly
  * front, so that nodes in use stay. Chunks are never overwritten: who holds one may read on.
  */
 export function createNodeCache() {
-  /** Positions, counted in bytes since the beginning, plus one; 0 is free. */
+  /** (position + 1) * TAGS + tag, positions counted in bytes since the beginning; 0 is free. */
   let index = new Float64Array(PLACES_FIRST)
   let puts = 0
   const chunks: Uint8Array[] = []
@@ -51,7 +54,8 @@ export function createNodeCache() {
     chunk.set(encoded.subarray(from, to), at + HEAD_BYTES)
     puts += 1
     if (puts > index.length / 2 && index.length < NODES_CACHED_MAX) grow()
-    enter(hash, hashAt, (first + chunks.length - 1) * NODE_CHUNK_BYTES + at + 1)
+    const position = (first + chunks.length - 1) * NODE_CHUNK_BYTES + at
+    enter(hash, hashAt, (position + 1) * TAGS + (hash[hashAt + TAG_AT] as number))
     return { chunk, at, end: used }
   }
 
@@ -66,8 +70,9 @@ export function createNodeCache() {
     const before = index
     index = new Float64Array(4 * before.length)
     for (const entry of before) {
-      const number = Math.floor((entry - 1) / NODE_CHUNK_BYTES)
-      if (number >= first) enter(chunks[number - first] as Uint8Array, entry - 1 - number * NODE_CHUNK_BYTES, entry)
+      const position = Math.floor(entry / TAGS) - 1
+      const number = Math.floor(position / NODE_CHUNK_BYTES)
+      if (number >= first) enter(chunks[number - first] as Uint8Array, position - number * NODE_CHUNK_BYTES, entry)
     }
   }
 
@@ -81,8 +86,11 @@ export function createNodeCache() {
     /** The node whose hash is `bytes[at .. at + 32]`. */
     get: (bytes: Uint8Array, at: number): Uint8Array | undefined => {
       const set = setOf(bytes, at)
+      const tag = bytes[at + TAG_AT] as number
       for (let way = set; way < set + WAYS; way++) {
-        const position = (index[way] as number) - 1
+        const entry = index[way] as number
+        if (entry % TAGS !== tag) continue
+        const position = Math.floor(entry / TAGS) - 1
         const number = Math.floor(position / NODE_CHUNK_BYTES)
         if (number < first) continue
         const chunk = chunks[number - first] as Uint8Array
