@@ -61,20 +61,23 @@ export function toInteger(item: RlpItem | undefined, name: string, bytesMax: num
   if (bytes.length > bytesMax) throw malformed(`${name} is longer than ${bytesMax} bytes`)
   if (bytes.length === 0) return 0n
   if (bytes[0] === 0) throw malformed(`${name} has a leading zero`)
-  if (bytes.length <= SAFE_BYTES) {
-    let value = 0
-    for (let index = 0; index < bytes.length; index++) value = value * 256 + (bytes[index] as number)
-    return BigInt(value)
-  }
-  return bytes.length <= WORD_BYTES ? largeInteger(bytes) : BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
+  return bytesToInteger(bytes, 0, bytes.length)
 }
 
-function largeInteger(bytes: Uint8Array): bigint {
-  const digits = (bytes.length + 7) >> 3
-  word.fill(0, WORD_BYTES - 8 * digits, WORD_BYTES - bytes.length)
-  word.set(bytes, WORD_BYTES - bytes.length)
-  let value = wordView.getBigUint64(WORD_BYTES - 8 * digits)
-  for (let at = WORD_BYTES - 8 * digits + 8; at < WORD_BYTES; at += 8) value = (value << 64n) | wordView.getBigUint64(at)
+/** The big-endian integer of the bytes from `from` to `end`. */
+export function bytesToInteger(bytes: Uint8Array, from: number, end: number): bigint {
+  const length = end - from
+  if (length <= SAFE_BYTES) {
+    let value = 0
+    for (let index = from; index < end; index++) value = value * 256 + (bytes[index] as number)
+    return BigInt(value)
+  }
+  if (length > WORD_BYTES) return BigInt(`0x${Buffer.from(bytes.subarray(from, end)).toString('hex')}`)
+  const first = WORD_BYTES - 8 * ((length + 7) >> 3)
+  word.fill(0, first, WORD_BYTES - length)
+  for (let index = from, at = WORD_BYTES - length; index < end; index++, at++) word[at] = bytes[index] as number
+  let value = wordView.getBigUint64(first)
+  for (let at = first + 8; at < WORD_BYTES; at += 8) value = (value << 64n) | wordView.getBigUint64(at)
   return value
 }
 

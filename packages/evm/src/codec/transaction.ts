@@ -5,6 +5,7 @@ import { keccak256, keccakHex } from './keccak.ts'
 import { type RlpItem, rlpDecode, rlpEncode, rlpInteger, toBytes, toInteger, toList } from './rlp.ts'
 import { recoverAddress } from './signature.ts'
 import { SIGNED_FIELDS } from './signing.ts'
+import { readUsual } from './usual.ts'
 
 export type DecodeTransactionOptions = {
   /** Refuses transactions that were signed for another chain. Type 0 without a chain id (before EIP-155) passes. */
@@ -23,7 +24,8 @@ export function decodeTransaction(raw: Uint8Array, options: DecodeTransactionOpt
   }
   const first = raw[0]
   if (first === undefined) throw refused('typed transaction too short')
-  const transaction = first >= 0xc0 ? decodeLegacy(raw, options.sender) : decodeTyped(raw, first, options.sender)
+  const usual = first === 2 && options.sender !== undefined ? readUsual(raw, options.sender) : undefined
+  const transaction = usual ?? (first >= 0xc0 ? decodeLegacy(raw, options.sender) : decodeTyped(raw, first, options.sender))
   const { chainId } = options
   if (chainId !== undefined && transaction.chainId !== undefined && transaction.chainId !== chainId) {
     throw refused(`invalid sender: invalid chain id for signer: have ${transaction.chainId} want ${chainId}`)
