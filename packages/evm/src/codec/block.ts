@@ -1,6 +1,7 @@
 import { fromHex, type Hex, toHex, ZerogError } from '@zerog/primitives'
 import type { Header, Receipt, Transaction } from '../executor.ts'
 import { listRoot } from '../trie/trie.ts'
+import { bloomBytes, EMPTY_BLOOM } from './bloom.ts'
 import { keccakHex } from './keccak.ts'
 import { type RlpItem, rlpDecode, rlpEncode, rlpInteger, toBytes, toInteger, toList } from './rlp.ts'
 import { bodyItem, decodeTransaction } from './transaction.ts'
@@ -90,7 +91,7 @@ export function encodeReceipt(receipt: Receipt): Uint8Array {
   const body = rlpEncode([
     receipt.status === 1 ? Uint8Array.of(1) : new Uint8Array(0),
     rlpInteger(receipt.cumulativeGasUsed),
-    receipt.logsBloom === EMPTY_BLOOM ? NO_BITS : fromHex(receipt.logsBloom),
+    receipt.logsBloom === EMPTY_BLOOM ? NO_BITS : bloomBytes(receipt.logsBloom),
     receipt.logs.map(({ address, topics, data }) => [fromHex(address), topics.map((topic) => fromHex(topic)), fromHex(data)]),
   ])
   if (receipt.type === 0) return body
@@ -109,14 +110,14 @@ export function packReceipts(receipts: readonly Receipt[]): Uint8Array {
       rlpInteger(receipt.cumulativeGasUsed),
       rlpInteger(receipt.effectiveGasPrice),
       receipt.contractAddress === null ? new Uint8Array(0) : fromHex(receipt.contractAddress),
-      receipt.logsBloom === EMPTY_BLOOM ? new Uint8Array(0) : fromHex(receipt.logsBloom),
+      receipt.logsBloom === EMPTY_BLOOM ? NOTHING : bloomBytes(receipt.logsBloom),
       receipt.logs.map(({ address, topics, data }) => [fromHex(address), topics.map((topic) => fromHex(topic)), fromHex(data)]),
     ]),
   )
 }
 
 const NO_BITS = new Uint8Array(256)
-const EMPTY_BLOOM = toHex(NO_BITS)
+const NOTHING = new Uint8Array(0)
 
 /** Reads what `packReceipts` wrote. Throws INVALID_ARGUMENT. */
 export function unpackReceipts(packed: Uint8Array): Receipt[] {

@@ -1,6 +1,8 @@
-import { fromHex } from '@zerog/primitives'
+import { fromHex, type Hex, toHex } from '@zerog/primitives'
 import type { Log } from '../executor.ts'
 import { keccak256 } from './keccak.ts'
+
+export const EMPTY_BLOOM: Hex = toHex(new Uint8Array(256))
 
 /** 2,048 bits (yellow paper 4.3.1). */
 export function emptyBloom(): Uint8Array {
@@ -20,10 +22,52 @@ export function addToBloom(bloom: Uint8Array, entry: Uint8Array): void {
 export function logsBloom(logs: readonly Log[]): Uint8Array {
   const bloom = emptyBloom()
   for (const log of logs) {
-    addToBloom(bloom, fromHex(log.address))
-    for (const topic of log.topics) addToBloom(bloom, fromHex(topic))
+    addPlaces(bloom, placesOf(log.address))
+    for (const topic of log.topics) addPlaces(bloom, placesOf(topic))
   }
   return bloom
+}
+
+/** The three bits of addresses and topics that came before: events, tokens and holders repeat. Three numbers of 11 bits in one. */
+const places = new Map<Hex, number>()
+const PLACES_MAX = 20_000
+
+function placesOf(entry: Hex): number {
+  const known = places.get(entry)
+  if (known !== undefined) return known
+  const hash = keccak256(fromHex(entry))
+  let packed = 0
+  for (let pair = 0; pair < 6; pair += 2) {
+    packed = packed * 2048 + ((((hash[pair] as number) << 8) | (hash[pair + 1] as number)) & 2047)
+  }
+  if (places.size >= PLACES_MAX) places.clear()
+  places.set(entry, packed)
+  return packed
+}
+
+function addPlaces(bloom: Uint8Array, packed: number): void {
+  for (let rest = packed, count = 0; count < 3; count++) {
+    const bit = rest % 2048
+    rest = (rest - bit) / 2048
+    const index = 255 - (bit >> 3)
+    bloom[index] = (bloom[index] as number) | (1 << (bit & 7))
+  }
+}
+
+/** Bytes of blooms by their text: a block reads each of its receipts' several times. Nobody changes them. */
+const decoded = new Map<Hex, Uint8Array>()
+const DECODED_MAX = 4_096
+
+/** The text of a bloom that nobody changes any more. */
+export function bloomText(bloom: Uint8Array): Hex {
+  const text = toHex(bloom)
+  if (decoded.size >= DECODED_MAX) decoded.clear()
+  decoded.set(text, bloom)
+  return text
+}
+
+export function bloomBytes(text: Hex): Uint8Array {
+  return decoded.get(text) ?? fromHex(text, 256)
 }
 
 /** Whether an address or topic may be in the logs behind a bloom (false positives, never false negatives). */
