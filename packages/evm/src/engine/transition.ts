@@ -3,7 +3,7 @@ import { recoverAddress } from '../codec/signature.ts'
 import { authorizationHash, createAddress } from '../codec/transaction.ts'
 import type { AccessListItem, Authorization, BlockEnvironment, Log, Refusal } from '../executor.ts'
 import { INITCODE_BYTES_MAX } from '../limits.ts'
-import { EMPTY_CODE_HASH, NEW_ACCOUNT, stateKey, type WorldState } from '../state/world-state.ts'
+import { type AccountRecord, EMPTY_CODE_HASH, NEW_ACCOUNT, stateKey, type WorldState } from '../state/world-state.ts'
 import { type BlobFields, blobGasOf, checkBlobs } from './blobs.ts'
 import { delegationOf } from './delegation.ts'
 import type { Engine, Ran } from './engine.ts'
@@ -65,7 +65,7 @@ export async function applyMessage(
   mode: TransitionMode,
 ): Promise<Applied | Rejected> {
   const { state } = engine
-  const sender = stateKey(request.from)
+  const sender = keyOf(request.from)
   const rejected = check(engine, request, environment, mode)
   if (rejected !== undefined) return rejected
   const account = state.account(sender) ?? NEW_ACCOUNT
@@ -87,6 +87,16 @@ export async function applyMessage(
   }
   if (creation && data.length > INITCODE_BYTES_MAX) {
     return { rejected: 'invalid', message: `max initcode size exceeded: code size ${data.length} limit ${INITCODE_BYTES_MAX}` }
+  }
+  if (authorizations === undefined && request.blobs === undefined && isPlainTransfer(engine, request, mode)) {
+    const gasUsed = larger(intrinsic, floor)
+    state.checkpoint()
+    moveFunds(state, request, { sender, account, fee: gasUsed * effectiveGasPrice })
+    payTip(engine, environment, gasUsed * (effectiveGasPrice - feeBase(environment, effectiveGasPrice)))
+    state.commit()
+    state.endTransaction()
+    mode.onAccessList?.([])
+    return { ...TRANSFERRED, gasUsed, gasSpent: gasUsed, effectiveGasPrice }
   }
   state.checkpoint()
   const blobFee = blobGasOf(request.blobs) * (environment.blobBaseFee ?? 1n)
@@ -131,6 +141,7 @@ export async function applyMessage(
 }
 
 const NOTHING = new Uint8Array(0)
+const TRANSFERRED = { status: 1, output: NOTHING, error: undefined, logs: [], contractAddress: null } as const
 const U64_MAX = (1n << 64n) - 1n
 
 function smaller(a: bigint, b: bigint): bigint {
@@ -162,7 +173,7 @@ function check(
   mode: TransitionMode,
 ): Rejected | undefined {
   const { from, nonce, maxFeePerGas, maxPriorityFeePerGas } = request
-  const account = state.account(stateKey(from)) ?? NEW_ACCOUNT
+  const account = state.account(keyOf(from)) ?? NEW_ACCOUNT
   if (mode.kind === 'transaction') {
     if (nonce < account.nonce) {
       return { rejected: 'nonce_too_low', message: `nonce too low: address ${from}, tx: ${nonce} state: ${account.nonce}` }
@@ -248,17 +259,43 @@ function authorize(state: WorldState, request: MessageRequest): { readonly refun
 
 function isPlainTransfer(engine: Engine, request: MessageRequest, mode: TransitionMode): boolean {
   if (mode.traced || request.to === null) return false
-  const target = engine.state.account(stateKey(request.to))
+  const target = engine.state.account(keyOf(request.to))
   return (target === undefined || target.codeHash === EMPTY_CODE_HASH) && !engine.isPrecompile(request.to)
 }
 
-/** The sender's funds were checked; nobody has code to run. */
+/** A transfer after which nothing can fail: funds and gas were checked, and nobody has code to run. */
+function moveFunds(
+  state: WorldState,
+  { to, value }: MessageRequest,
+  { sender, account, fee }: { readonly sender: string; readonly account: AccountRecord; readonly fee: bigint },
+): void {
+  state.putAccount(sender, { ...account, balance: account.balance - fee - value, nonce: account.nonce + 1n })
+  if (value === 0n) return
+  const receiver = keyOf(to as Hex) // a creation is no plain transfer
+  const target = state.account(receiver) ?? NEW_ACCOUNT
+  state.putAccount(receiver, { ...target, balance: target.balance + value })
+}
+
+/** State keys of addresses that came before: a transaction asks for its own several times. */
+const keys = new Map<Hex, string>()
+const KEYS_MAX = 10_000
+
+function keyOf(address: Hex): string {
+  const known = keys.get(address)
+  if (known !== undefined) return known
+  const key = stateKey(address)
+  if (keys.size >= KEYS_MAX) keys.clear()
+  keys.set(address, key)
+  return key
+}
+
+/** The sender's funds were checked; nobody has code to run. Beside an authorization list. */
 function transfer(state: WorldState, { from, to, value }: MessageRequest): Ran {
   if (value > 0n) {
-    const sender = stateKey(from)
+    const sender = keyOf(from)
     const account = state.account(sender) ?? NEW_ACCOUNT
     state.putAccount(sender, { ...account, balance: account.balance - value })
-    const receiver = stateKey(to as Hex)
+    const receiver = keyOf(to as Hex)
     const target = state.account(receiver) ?? NEW_ACCOUNT
     state.putAccount(receiver, { ...target, balance: target.balance + value })
   }
@@ -267,7 +304,7 @@ function transfer(state: WorldState, { from, to, value }: MessageRequest): Ran {
 
 function payTip({ state }: Engine, environment: BlockEnvironment, tip: bigint): void {
   if (tip === 0n) return
-  const key = stateKey(environment.beneficiary)
+  const key = keyOf(environment.beneficiary)
   const account = state.account(key) ?? NEW_ACCOUNT
   state.putAccount(key, { ...account, balance: account.balance + tip })
 }
