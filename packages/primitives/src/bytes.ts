@@ -29,6 +29,8 @@ export function isHex(text: string, length?: number): text is Hex {
 
 /** Bytes of a `0x…` string. Throws `RangeError` on any other text or, if given, another length in bytes. */
 export function fromHex(text: string, length?: number): Uint8Array {
+  const short = text.length <= SHORT_TEXT ? fromShortHex(text, length) : undefined
+  if (short !== undefined) return short
   if (!isHex(text, length)) {
     throw new RangeError(`expected 0x and ${length === undefined ? 'an even number of' : 2 * length} hexadecimal digits`)
   }
@@ -38,6 +40,27 @@ export function fromHex(text: string, length?: number): Uint8Array {
   const bytes = new Uint8Array(text.length / 2 - 1)
   for (let index = 0; index < bytes.length; index++) {
     bytes[index] = (digit(text.charCodeAt(2 * index + 2)) << 4) | digit(text.charCodeAt(2 * index + 3))
+  }
+  return bytes
+}
+
+/** Up to 64 bytes (hashes, addresses, words) a loop takes half the time of a pattern and a native decoder. */
+const SHORT_TEXT = 130
+/** 0 to 15 by character code, -1 for what is no hexadecimal digit. */
+const DIGITS = Int8Array.from({ length: 128 }, (_, code) => '0123456789abcdef'.indexOf(String.fromCharCode(code).toLowerCase()))
+
+/** undefined where the text is not what was asked for. */
+function fromShortHex(text: string, length: number | undefined): Uint8Array | undefined {
+  const size = text.length / 2 - 1
+  const fits = length === undefined ? size >= 0 && Number.isInteger(size) : size === length
+  if (!fits || text.charCodeAt(0) !== 0x30 || text.charCodeAt(1) !== 0x78) return undefined
+  const bytes = new Uint8Array(size)
+  for (let index = 0, at = 2; index < size; index++, at += 2) {
+    const high = text.charCodeAt(at)
+    const low = text.charCodeAt(at + 1)
+    const byte = high < 128 && low < 128 ? ((DIGITS[high] as number) << 4) | (DIGITS[low] as number) : -1
+    if (byte < 0) return undefined
+    bytes[index] = byte
   }
   return bytes
 }
