@@ -30,6 +30,7 @@ function readerOf(answer: {
         pieces: (async function* () {
           yield bytes
         })(),
+        trailers: () => ({}),
         finish: () => {},
         async whole(max: number) {
           if (bytes.length > max) throw new RangeError('too long')

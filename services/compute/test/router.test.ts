@@ -62,6 +62,25 @@ describe("OpenAI's official client", () => {
     expect(usage).toMatchObject({ prompt_tokens: 2, completion_tokens: 4 })
   })
 
+  test('a receipt comes behind its stream, so nobody asks for it', async () => {
+    const { repository } = running.broker
+    const { receipt } = repository
+    let asked = 0
+    repository.receipt = (id) => {
+      asked++
+      return receipt(id)
+    }
+    try {
+      const { data, response } = await client.chat.completions.create({ ...ask('a b'), stream: true }).withResponse()
+      for await (const _ of data);
+      const id = response.headers.get('x-zerog-receipt-id') ?? ''
+      await eventually(async () => (await running.books.spend(id))?.state === 'acked')
+    } finally {
+      repository.receipt = receipt
+    }
+    expect(asked).toBe(0)
+  })
+
   test('completes, embeds, takes n, stop and log probabilities where the engine does', async () => {
     const completion = await client.completions.create({ model: 'mock-model', prompt: 'go', max_tokens: 2 })
     expect(completion.choices[0]).toMatchObject({ text: 'mock says:', finish_reason: 'length' })

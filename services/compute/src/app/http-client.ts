@@ -9,6 +9,8 @@ export type HttpBody = {
   readonly pieces: AsyncIterable<Uint8Array>
   /** All of the body instead. Throws RangeError where it is longer. */
   whole(bytesMax: number): Promise<Uint8Array>
+  /** What followed the body; empty before its end. */
+  trailers(): Readonly<Record<string, string | undefined>>
   /** Nothing more is wanted: the connection is kept for the next request if the answer ends soon. */
   finish(): void
 }

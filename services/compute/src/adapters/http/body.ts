@@ -29,6 +29,7 @@ export function bodyOf(response: IncomingMessage): HttpBody {
   return {
     pieces: { [Symbol.asyncIterator]: () => iterate(response, () => finished) },
     whole: (bytesMax) => readWhole(response, bytesMax),
+    trailers: () => response.trailers,
     finish,
   }
 }

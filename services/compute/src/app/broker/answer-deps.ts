@@ -23,6 +23,8 @@ export type AnswerDeps = {
   readonly live: Set<string>
   /** Of an answer in one piece. */
   answerHeaders(record: ReceiptRecord): Readonly<Record<string, string>>
+  /** Of a stream. */
+  answerTrailers(record: ReceiptRecord): Readonly<Record<string, string>>
   /** After the last byte: acknowledges what was written to a direct client, gives up what nobody got. */
   conclude(record: ReceiptRecord, written: boolean): Promise<void>
 }

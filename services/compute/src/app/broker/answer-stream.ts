@@ -12,6 +12,8 @@ import { billedUsage } from './usage.ts'
  */
 export async function answerStream(generation: Generation, sink: AnswerSink, deps: AnswerDeps): Promise<void> {
   const { frame, includeUsage, reservation } = generation
+  // Whoever acknowledges needs the receipt: in a trailer it saves the question for it.
+  const withReceipt = generation.acknowledgement === 'signed'
   const hash = deps.hashing.sha256Stream()
   const ends: (NonNullable<GenerateEvent['end']> | undefined)[] = generation.calls.map(() => undefined)
   const checkpoints = createCheckpoints(generation, { hash, sink, deps })
@@ -29,6 +31,7 @@ export async function answerStream(generation: Generation, sink: AnswerSink, dep
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       'zg-res-key': frame.id,
+      ...(withReceipt ? { trailer: 'x-zerog-receipt' } : {}),
     })
     if (frame.kind === 'chat') for (const index of ends.keys()) await send(openingEvent(frame, index, includeUsage))
   }
@@ -60,7 +63,7 @@ export async function answerStream(generation: Generation, sink: AnswerSink, dep
   const record = recordOf(generation, deps, { kind: 'final', hash, usage, fee, traceRoot: ends[0]?.traceRoot })
   await deps.journal.final(record)
   reservation.release(fee)
-  const written = await sink.end(last)
+  const written = await sink.end(last, withReceipt ? deps.answerTrailers(record) : undefined)
   await deps.conclude(record, written)
 }
 const encoder = new TextEncoder()

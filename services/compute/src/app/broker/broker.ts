@@ -1,4 +1,4 @@
-import { type Domain, encodeSignedReceipt, type InferenceReceipt } from '@zerog/evidence'
+import { type Domain, encodeSignedReceipt, type InferenceReceipt, type SignedReceipt } from '@zerog/evidence'
 import type { Clock, Logger, Random } from '@zerog/ports'
 import { type Hex, ZerogError } from '@zerog/primitives'
 import { refuseClaims } from '../../core/broker/bearer.ts'
@@ -120,8 +120,9 @@ export function createBroker(options: BrokerOptions, deps: BrokerDeps) {
     answerHeaders: ({ id, receipt, signature }) => ({
       'zg-res-key': id,
       'x-zerog-cost-wei': String(receipt.fee),
-      'x-zerog-receipt': toBase64(encodeSignedReceipt({ receipt, signature })),
+      'x-zerog-receipt': receiptHeader({ receipt, signature }),
     }),
+    answerTrailers: ({ receipt, signature }) => ({ 'x-zerog-receipt': receiptHeader({ receipt, signature }) }),
     async conclude(record, written) {
       const { id, receipt } = record
       if (!written) return giveUp(id, receipt.user)
@@ -304,10 +305,9 @@ export function createBroker(options: BrokerOptions, deps: BrokerDeps) {
 
 const encoder = new TextEncoder()
 
-function toBase64(bytes: Uint8Array): string {
-  let binary = ''
-  for (const byte of bytes) binary += String.fromCharCode(byte)
-  return btoa(binary)
+function receiptHeader(signed: SignedReceipt): string {
+  const bytes = encodeSignedReceipt(signed)
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 const NO_ACCOUNT = { generation: 0n, revokedBitmap: 0n }
 

@@ -71,8 +71,8 @@ export type AnswerSink = {
   write(bytes: Uint8Array): Promise<void>
   /** Resolves when everything so far was handed to the operating system; rejects where the client is gone. */
   flushed(): Promise<void>
-  /** The last bytes. True when all was handed to the operating system, false where the client was gone before. */
-  end(bytes: Uint8Array): Promise<boolean>
+  /** The last bytes, and what follows them as trailers. True when all was handed to the operating system, false where the client was gone before. */
+  end(bytes: Uint8Array, trailers?: Readonly<Record<string, string>>): Promise<boolean>
 }
 
 /** Workers of this provider by instance; the number may grow. */

@@ -179,17 +179,22 @@ export function createRouter(deps: {
       return
     }
     sink.end()
-    settleStream(facts, hold, { responseHash: hash.digest(), kept: kept?.entry() })
+    const receipt = receiptIn(answer.body.trailers())
+    settleStream(facts, hold, { receipt, responseHash: hash.digest(), kept: kept?.entry() })
   }
 
-  /** After the last byte: the money follows when the receipt is there. */
+  /** After the last byte: the money follows when the receipt is there. It came with the stream, or is asked for. */
   function settleStream(
     facts: AnswerFacts,
     hold: Hold,
-    of: { readonly responseHash: Hex; readonly kept: Pick<JournalEntries, 'answers'> | undefined },
+    of: {
+      readonly receipt: Uint8Array | undefined
+      readonly responseHash: Hex
+      readonly kept: Pick<JournalEntries, 'answers'> | undefined
+    },
   ): void {
     void (async () => {
-      const receipt = await books.fetch(facts)
+      const receipt = of.receipt ?? (await books.fetch(facts))
       const check = books.check(facts, receipt, of.responseHash)
       if (!check.ok) {
         directory.failed(facts.provider, { refused: true })
@@ -221,12 +226,13 @@ export function createRouter(deps: {
     metrics.tokens(spend.promptTokens, spend.completionTokens)
   }
 
-  async function receiptOf(answer: HttpAnswer, facts: AnswerFacts): Promise<Uint8Array> {
-    const header = answer.headers['x-zerog-receipt']
-    if (header !== undefined) return new Uint8Array(Buffer.from(header, 'base64'))
-    return books.fetch(facts).catch((error) => {
-      throw new ProviderFailed(brokenOff(), error)
-    })
+  function receiptOf(answer: HttpAnswer, facts: AnswerFacts): Uint8Array | Promise<Uint8Array> {
+    return (
+      receiptIn(answer.headers) ??
+      books.fetch(facts).catch((error) => {
+        throw new ProviderFailed(brokenOff(), error)
+      })
+    )
   }
 
   return {
@@ -279,6 +285,12 @@ function answerHeaders(answer: Headed, { service }: Provider): Record<string, st
     'x-zerog-receipt-id': answer.answerId,
     'x-zerog-provider': service.provider,
   }
+}
+
+/** Of headers or trailers; undefined: a broker of a release that sends none. */
+function receiptIn(fields: HttpAnswer['headers']): Uint8Array | undefined {
+  const text = fields['x-zerog-receipt']
+  return text === undefined ? undefined : Buffer.from(text, 'base64')
 }
 
 function contextOf({ models }: Provider, model: string): number {

@@ -38,9 +38,10 @@ export function httpSink(response: ServerResponse, headers: Readonly<Record<stri
     async flushed() {
       await Promise.race([lastWrite, rejected(gone.signal)])
     },
-    async end(bytes) {
+    async end(bytes, trailers) {
       if (gone.signal.aborted) return false
       sendHead(bytes.length)
+      if (trailers !== undefined) response.addTrailers(trailers)
       return new Promise((resolve) => {
         response.once('finish', () => resolve(true))
         response.once('close', () => resolve(response.writableFinished))
