@@ -16,6 +16,10 @@ export type LiveKey = {
   running: number
   /** One question about its budget to the store at a time. */
   asking: Promise<void> | undefined
+  /** Its record is being read again. */
+  reading: boolean
+  /** How often it was changed here: what was read before is old. */
+  changes: number
 }
 
 /** Money and tokens that one request holds. */
@@ -49,6 +53,7 @@ export function createKeys(
   const byDigest = new Map<Hex, LiveKey>()
 
   async function read(digest: Hex): Promise<LiveKey> {
+    const changes = byDigest.get(digest)?.changes
     const record = await repository.keyByDigest(digest)
     if (record === undefined || record.revoked) {
       throw unauthorized(
@@ -58,7 +63,7 @@ export function createKeys(
     const known = byDigest.get(digest)
     if (known !== undefined) {
       known.record = record
-      known.readAtMs = clock.nowMs()
+      if (known.changes === changes) known.readAtMs = clock.nowMs()
       return known
     }
     if (byDigest.size >= KEYS_MAX) dropIdle()
@@ -70,9 +75,25 @@ export function createKeys(
       window: undefined,
       running: 0,
       asking: undefined,
+      reading: false,
+      changes: 0,
     }
     byDigest.set(digest, live)
     return live
+  }
+
+  /** Reads a key that is in use before its time is over, so that no request waits for that. */
+  function refresh(key: LiveKey): void {
+    if (key.reading) return
+    key.reading = true
+    read(key.digest)
+      .catch(() => {
+        // Revoked, or the database is away: the next request hears of it itself.
+        key.readAtMs = Number.NEGATIVE_INFINITY
+      })
+      .finally(() => {
+        key.reading = false
+      })
   }
 
   /** The oldest that nothing depends on: a purse with money in it must stay known. */
@@ -129,8 +150,10 @@ export function createKeys(
       const digest = virtualKeyDigest(text)
       if (digest === undefined) throw unauthorized('Incorrect API key provided. Keys of this router begin with sk-zerog-.')
       const known = byDigest.get(digest)
-      if (!fresh && known !== undefined && clock.nowMs() - known.readAtMs < options.keyTtlMs) return known
-      return read(digest)
+      const ageMs = known === undefined ? Number.POSITIVE_INFINITY : clock.nowMs() - known.readAtMs
+      if (fresh || known === undefined || ageMs >= options.keyTtlMs) return read(digest)
+      if (ageMs > options.keyTtlMs / 2) refresh(known)
+      return known
     },
     async hold(key, { feeMax, tokensMax }) {
       if (key.running >= RUNNING_PER_KEY_MAX) {
@@ -165,7 +188,11 @@ export function createKeys(
       }
     },
     forget(keyId) {
-      for (const key of byDigest.values()) if (key.record.id === keyId) key.readAtMs = Number.NEGATIVE_INFINITY
+      for (const key of byDigest.values()) {
+        if (key.record.id !== keyId) continue
+        key.readAtMs = Number.NEGATIVE_INFINITY
+        key.changes++
+      }
     },
     get count() {
       return byDigest.size
