@@ -1,11 +1,12 @@
-// What router and broker add to an answer: node bench/router.ts [--rate 500] [--seconds 10] [--peer] [--worker] [--folder <path>] [--profile <path>]
+// What router and broker add to an answer: node bench/router.ts [--rate 500] [--seconds 10] [--peer] [--worker] [--one-core] [--folder <path>] [--profile <path>]
 // A mock upstream in a process of its own answers at once. The same load goes to it directly, through a devnet with a process for each
 // target (gateway left out: router, broker, PostgreSQL and chain, with keys, budgets, receipts and acknowledgements on; with --worker a
 // worker asks the upstream instead of the broker), and, with --peer, through Portkey's gateway, which authenticates nobody and meters
 // nothing. Requests leave at planned moments whatever the answers do; "added" is the difference to the direct call. --folder says on
 // which disk the database lies: what a commit costs there is printed, because a receipt is durable before its answer ends. --profile
-// writes CPU profiles of all targets.
-import { type ChildProcess, spawn } from 'node:child_process'
+// writes CPU profiles of all targets. --one-core gives router and broker one core and everything else the others (Linux, taskset). What
+// client and mock cost stands beside each line, because they share the machine with what they measure.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '10' },
     peer: { type: 'boolean', default: false },
     worker: { type: 'boolean', default: false },
+    'one-core': { type: 'boolean', default: false },
     folder: { type: 'string', default: tmpdir() },
     profile: { type: 'string' },
     'in-flight': { type: 'string', default: '1000' },
@@ -64,9 +66,11 @@ async function measure(): Promise<void> {
     const machine = `${cpus()[0]?.model ?? 'unknown'} x ${cpus().length}, node ${process.version}, load ${load1}`
     console.log(`${machine}; ${rate} requests/s for ${seconds} s, streams ${rate / 5}/s for ${Math.ceil(seconds / 2)} s`)
     console.log(`fdatasync of 8 KiB where the database lies: ${JSON.stringify(syncCost(folder))} ms`)
-    const base = await phase('direct', direct)
-    await phase('zerog router + broker', ours.target, { base, cpu: ours.cpu })
-    if (peer !== undefined) await phase("portkey's gateway", peer.target, { base, cpu: peer.cpu })
+    if (values['one-core']) pin(folder, [mock.pid ?? 0, process.pid])
+    const around = () => ({ client: cpuOf(process.pid), mock: cpuOf(mock.pid ?? 0) })
+    const base = await phase('direct', direct, { cpu: around })
+    await phase('zerog router + broker', ours.target, { base, cpu: () => ({ ...around(), ...ours.cpu() }) })
+    if (peer !== undefined) await phase("portkey's gateway", peer.target, { base, cpu: () => ({ ...around(), ...peer.cpu() }) })
   } finally {
     for (const child of children.reverse()) await ended(child)
     await rm(folder, { recursive: true, force: true })
@@ -304,8 +308,27 @@ function devnetCpu(folder: string): Record<string, number> {
   return times
 }
 
+/** Router and broker on the first core, the rest of the devnet and `others` beside them. */
+function pin(folder: string, others: readonly number[]): void {
+  const { services } = JSON.parse(readFileSync(join(folder, 'endpoints.json'), 'utf8'))
+  const measured = [services['compute-router'].pid, services['compute-broker'].pid]
+  const rest = Object.values<{ pid: number }>(services).map(({ pid }) => pid)
+  const place = (pids: readonly number[], cores: string) => {
+    for (const pid of pids) {
+      const { status, error } = spawnSync('taskset', ['-a', '-c', '-p', cores, String(pid)], { stdio: 'ignore' })
+      if (status !== 0) throw new Error(`taskset failed for process ${pid}: ${error?.message ?? `status ${status}`}`)
+    }
+  }
+  place([...new Set([...rest, ...postgresPids(folder), ...others])], cpus().length === 2 ? '1' : `1-${cpus().length - 1}`)
+  place(measured, '0')
+}
+
 /** All backends of the postmaster whose command names the folder; those that ended count in it. */
 function postgresCpu(folder: string): number {
+  return postgresPids(folder).reduce((sum, pid) => sum + cpuOf(pid), 0)
+}
+
+function postgresPids(folder: string): readonly number[] {
   const read = (path: string) => {
     try {
       return readFileSync(path, 'utf8')
@@ -318,10 +341,9 @@ function postgresCpu(folder: string): number {
     const [command = '', ...args] = read(`/proc/${pid}/cmdline`).split('\0')
     return command.endsWith('postgres') && args.some((arg) => arg.startsWith(folder))
   })
-  if (postmaster === undefined) return 0
+  if (postmaster === undefined) return []
   const parentOf = (pid: string) => read(`/proc/${pid}/stat`).split(') ')[1]?.split(' ')[1]
-  const children = pids.filter((pid) => parentOf(pid) === postmaster)
-  return [postmaster, ...children].reduce((sum, pid) => sum + cpuOf(Number(pid)), 0)
+  return [postmaster, ...pids.filter((pid) => parentOf(pid) === postmaster)].map(Number)
 }
 
 /** User and system time of a process with its threads and ended children, ms; 0 where it ended. */
