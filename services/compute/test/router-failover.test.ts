@@ -46,11 +46,12 @@ describe('a router with two providers', () => {
     const outcomes = await Promise.allSettled(
       Array.from({ length: 300 }, async (_, index) => {
         await new Promise((resolve) => setTimeout(resolve, index * 3))
-        if (index === 100) killed = running.killSecond()
         const { data, response } = await client.chat.completions.create(chat(`question ${index}`)).withResponse()
         seen.add(response.headers.get('x-zerog-provider'))
         expect(data.choices[0]?.message.content).toBe(`mock says: question ${index}`)
         done++
+        // Under load, however late this machine answers: both have answered, and most requests are still to come or on their way.
+        if (done >= 60 && seen.size === 2) killed ??= running.killSecond()
       }),
     )
     running.broker.worker.tokenMs = 0
