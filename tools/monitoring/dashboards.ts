@@ -301,6 +301,12 @@ const OWN: Readonly<Record<Layer, readonly Panel[]>> = {
       'reqps',
       query(by('reason', rate('zerog_gateway_instances_passed_over_total')), '{{reason}}'),
     ),
+    panel(
+      'requests held for a restart',
+      'reqps',
+      query(by('dependency, outcome', rate('zerog_gateway_held_total')), '{{dependency}} {{outcome}}'),
+      query(gauge('zerog_gateway_held_count'), 'waiting {{instance}}'),
+    ),
     panel('heights not shared', 'reqps', query(by('namespace', rate('zerog_gateway_height_share_failures_total')), 'failures')),
     panel('upload bodies', 'bytes', query(gauge('zerog_gateway_storage_body_bytes'), '{{instance}}')),
     panel('uploads that wait', 'short', query(gauge('zerog_gateway_storage_waiting_count'), '{{instance}}')),

@@ -1,3 +1,4 @@
+import type { Rpc } from '@zerog/ports'
 import { defineModule, type ModuleContext } from '@zerog/runtime'
 import type { FastifyInstance } from 'fastify'
 import { type DaFaces, registerDa } from './adapters/http/da/register.ts'
@@ -13,6 +14,7 @@ import { createAdmission } from './app/admission.ts'
 import { type ChainInstances, createChainInstances } from './app/chain-instances.ts'
 import { createForward } from './app/forward.ts'
 import { createHeights, unstampedHeights } from './app/heights.ts'
+import { createHold, holdingRpc } from './app/hold.ts'
 import { chainStatus, gatewayStatus, type LayerStatus } from './app/status.ts'
 import { type GatewayConfig, gatewayConfig } from './config.ts'
 import { LIMITS } from './limits.ts'
@@ -32,10 +34,12 @@ export const gatewayModule = defineModule({
     const instances = createChainInstances({ rpc: context.rpc, clock, logger, signal: context.signal })
     const admit = createAdmission({ cache, logger, perSecondMax: config.rateLimitPerSecond })
     const app = createHttpServer(config, { uuid: () => context.random.uuid(), admit, meter, traces: context.traces })
-    const storage = storageFaces(app, context)
-    const da = context.rpc.instances('da-disperser') === 0 ? undefined : registerDa(app, context)
+    const hold = createHold({ clock, meter })
+    const rpc = holdingRpc(context.rpc, hold)
+    const storage = storageFaces(app, context, rpc)
+    const da = context.rpc.instances('da-disperser') === 0 ? undefined : registerDa(app, { rpc })
     registerJsonRpc(app, config, {
-      forward: createForward({ instances, heights, meter }),
+      forward: createForward({ instances, heights, meter, hold }),
       logger,
       meter,
       ...(storage === undefined ? {} : { storage: { jsonRpc: storage.jsonRpc, publicUrl: config.publicUrl } }),
@@ -43,7 +47,7 @@ export const gatewayModule = defineModule({
     const compute =
       config.computeRouterUrl === ''
         ? undefined
-        : await registerOpenAi(app, { routerUrl: config.computeRouterUrl }, { traces: context.traces })
+        : await registerOpenAi(app, { routerUrl: config.computeRouterUrl }, { traces: context.traces, hold })
     let faces: Readonly<Record<string, string>> = {}
     const status = () =>
       gatewayStatus({
@@ -80,10 +84,14 @@ export const gatewayModule = defineModule({
 })
 
 /** Only where a storage layer is part of the installation: a chain-only one answers 404 there. */
-function storageFaces(app: FastifyInstance, context: ModuleContext<GatewayConfig>): StorageFaces | undefined {
+function storageFaces(
+  app: FastifyInstance,
+  context: ModuleContext<GatewayConfig>,
+  rpc: Pick<Rpc, 'client'>,
+): StorageFaces | undefined {
   if (context.rpc.instances('storage-gateway') === 0) return undefined
   const { storageBodyBytesMax: bodyBytesMax, publicUrl } = context.config
-  return registerStorage(app, { bodyBytesMax, publicUrl }, context)
+  return registerStorage(app, { bodyBytesMax, publicUrl }, { ...context, rpc })
 }
 
 /** Asks a layer through the target that its faces forward to. */

@@ -13,6 +13,10 @@ export type ChainStandIn = {
   readonly bodies: string[]
   /** Thrown instead of an answer. */
   failure: ZerogError | undefined
+  /** Error message for signed transactions. */
+  refuses: string | undefined
+  /** Whether it finds the transactions that it is asked for. */
+  knows: boolean
   /** What the next answers wait for. */
   gate: Promise<void> | undefined
   /** Ends every open connection from the server's side. */
@@ -25,6 +29,8 @@ export function chainStandIn(target: 'chain-rpc' | 'chain-validator', height: bi
     height,
     bodies: [],
     failure: undefined,
+    refuses: undefined,
+    knows: true,
     gate: undefined,
     hangUp: () => {
       hangUp.abort()
@@ -40,7 +46,10 @@ export function chainStandIn(target: 'chain-rpc' | 'chain-validator', height: bi
       throw new ZerogError('REPLICA_BEHIND', { message: `at height ${chain.height}, asked for ${minHeight}` })
     }
     const calls: Call | Call[] = JSON.parse(body.toString())
-    const result = (call: Call) => ({ jsonrpc: '2.0', id: call.id, result: resultOf(chain, call) })
+    const result = (call: Call) =>
+      chain.refuses !== undefined && call.method === 'eth_sendRawTransaction'
+        ? { jsonrpc: '2.0', id: call.id, error: { code: -32000, message: chain.refuses } }
+        : { jsonrpc: '2.0', id: call.id, result: resultOf(chain, call) }
     return Buffer.from(JSON.stringify(Array.isArray(calls) ? calls.map(result) : result(calls)))
   }
 
@@ -94,6 +103,7 @@ export function chainStandIn(target: 'chain-rpc' | 'chain-validator', height: bi
 
 function resultOf(chain: ChainStandIn, call: Call): unknown {
   if (call.method === 'test_large') return 'x'.repeat(Number(call.params?.[0] ?? 0))
+  if (call.method === 'eth_getTransactionByHash') return chain.knows ? { hash: call.params?.[0] } : null
   return `0x${chain.height.toString(16)}`
 }
 

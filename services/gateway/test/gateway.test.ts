@@ -1,14 +1,16 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { ZerogError } from '@zerog/primitives'
+import { keccak256, toHex, ZerogError } from '@zerog/primitives'
 import { type TestContext, testContext, testWorld } from '@zerog/runtime/testing'
 import { WebSocket } from 'ws'
 import { gatewayModule } from '../src/module.ts'
 import { type ChainStandIn, chainStandIn } from './chain-stand-in.ts'
 
 let open: TestContext<unknown>[] = []
+const gone = new ZerogError('DEPENDENCY_UNAVAILABLE', { message: 'gone' })
 
 async function start(options: { replicas?: readonly bigint[]; validator?: bigint; config?: object } = {}) {
   const world = testWorld()
@@ -80,17 +82,44 @@ describe('JSON-RPC', () => {
     expect(Object.values(chains).every((chain) => chain.bodies.length > 0)).toBe(true)
   })
 
-  test('a read goes on to the next instance when one is gone; a raw transaction is not sent twice', async () => {
+  test('a read goes on to the next instance when one is gone', async () => {
     const { call, chains } = await start({ replicas: [5n], validator: 5n })
-    const replica = chains['chain-rpc/0'] as ChainStandIn
-    replica.failure = new ZerogError('DEPENDENCY_UNAVAILABLE', { message: 'gone' })
+    ;(chains['chain-rpc/0'] as ChainStandIn).failure = gone
     expect((await call('eth_blockNumber')).result).toBe('0x5')
-    const validator = chains['chain-validator/0'] as ChainStandIn
-    validator.failure = replica.failure
-    const before = validator.bodies.length + replica.bodies.length
-    const { error } = await call('eth_sendRawTransaction')
-    expect(error.data.reason).toBe('DEPENDENCY_UNAVAILABLE')
-    expect(validator.bodies.length + replica.bodies.length).toBe(before + 1)
+  })
+
+  test('what no instance can answer waits for one that comes back', async () => {
+    const { call, chains } = await start({ replicas: [5n], validator: 5n })
+    const [validator, replica] = [chains['chain-validator/0'] as ChainStandIn, chains['chain-rpc/0'] as ChainStandIn]
+    validator.failure = gone
+    replica.failure = gone
+    const answer = call('eth_blockNumber')
+    while (replica.bodies.length < 2) await new Promise((resolve) => setImmediate(resolve))
+    replica.failure = undefined
+    expect((await answer).result).toBe('0x5')
+  })
+
+  test('what would do something twice is sent once', async () => {
+    const { call, chains } = await start({ replicas: [5n], validator: 5n })
+    const [validator, replica] = [chains['chain-validator/0'] as ChainStandIn, chains['chain-rpc/0'] as ChainStandIn]
+    validator.failure = gone
+    replica.failure = gone
+    expect((await call('eth_sendRawTransactionSync')).error.data.reason).toBe('DEPENDENCY_UNAVAILABLE')
+    expect(validator.bodies.length + replica.bodies.length).toBe(1)
+  })
+
+  test('a transaction whose answer was lost is sent again, and answered with its hash when the first attempt was taken', async () => {
+    const { post, chains } = await start({ replicas: [5n], validator: 5n })
+    const [validator, replica] = [chains['chain-validator/0'] as ChainStandIn, chains['chain-rpc/0'] as ChainStandIn]
+    replica.failure = gone
+    const send = async (raw: string) =>
+      (await post(`{"jsonrpc":"2.0","id":7,"method":"eth_sendRawTransaction","params":["${raw}"]}`)).json()
+    validator.refuses = 'already known'
+    expect(await send('0x01')).toEqual({ jsonrpc: '2.0', id: 7, result: toHex(keccak256(Uint8Array.of(1))) })
+    expect(validator.bodies.at(-1)).toContain('eth_getTransactionByHash')
+    validator.refuses = 'insufficient funds'
+    validator.knows = false
+    expect(await send('0x02')).toMatchObject({ id: 7, error: { message: 'insufficient funds' } })
   })
 
   test('filters always reach the validator', async () => {
@@ -186,6 +215,47 @@ describe('HTTP', () => {
     router.closeAllConnections()
     await new Promise((resolve) => router.close(resolve))
     expect(await status()).toMatchObject({ ready: true, layers: { compute: { ready: false, instances: [{ ok: false }] } } })
+  })
+
+  test('a request for a router that restarts reaches its successor, whole and once', async () => {
+    const bodies: string[] = []
+    const serve = (port: number, answers: (body: string, response: ServerResponse) => void) => {
+      const router = createServer(async (request, response) => answers(await text(request), response))
+      return new Promise<typeof router>((resolve) => router.listen(port, '127.0.0.1', () => resolve(router)))
+    }
+    const refused = Promise.withResolvers<void>()
+    const old = await serve(0, (_body, response) => {
+      response.writeHead(503, { 'x-zerog-refused': 'shutting_down', connection: 'close' }).end('{}')
+      refused.resolve()
+    })
+    const { port } = old.address() as { port: number } // it listens on TCP
+    const { url } = await start({ config: { computeRouterUrl: `http://127.0.0.1:${port}` } })
+    const answer = fetch(`${url}/v1/chat/completions`, { method: 'POST', body: '{"model":"m"}' })
+    await refused.promise
+    old.closeAllConnections()
+    await new Promise((resolve) => old.close(resolve))
+    const successor = await serve(port, (body, response) => {
+      bodies.push(body)
+      response.end('{"ok":true}')
+    })
+    expect(await (await answer).json()).toEqual({ ok: true })
+    expect(bodies).toEqual(['{"model":"m"}'])
+    successor.closeAllConnections()
+    await new Promise((resolve) => successor.close(resolve))
+  })
+
+  test('a request that the router had begun is not sent again', async () => {
+    let requests = 0
+    const router = createServer((request) => {
+      requests++
+      request.socket.destroy()
+    })
+    await new Promise<void>((resolve) => router.listen(0, '127.0.0.1', resolve))
+    const { port } = router.address() as { port: number } // it listens on TCP
+    const { url } = await start({ config: { computeRouterUrl: `http://127.0.0.1:${port}` } })
+    const answer = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: '{}' })
+    expect([answer.status, requests]).toEqual([503, 1])
+    await new Promise((resolve) => router.close(resolve))
   })
 
   test('an unknown path is a problem document', async () => {

@@ -1,9 +1,10 @@
 import type { Meter } from '@zerog/ports'
-import { ZerogError } from '@zerog/primitives'
-import type { Envelope } from '../core/envelope.ts'
+import { type Hex, ZerogError } from '@zerog/primitives'
+import { type Envelope, refusals, sentHashes, withResults } from '../core/envelope.ts'
 import type { Instance } from '../core/instances.ts'
 import type { ChainInstances } from './chain-instances.ts'
 import type { Heights } from './heights.ts'
+import type { Hold } from './hold.ts'
 
 /** An answer as it comes: the first chunk is there, so the height of the whole answer is known and shared already. */
 export type ForwardedAnswer = { readonly height: bigint; readonly chunks: AsyncIterable<Uint8Array> }
@@ -14,13 +15,15 @@ export type Forward = (
 ) => Promise<ForwardedAnswer>
 
 /**
- * Sends one HTTP body to the chain. An instance that is behind or unreachable is passed over for the next one, unless the body
- * would do something twice and may have been started; throws the last problem when no instance is left.
+ * Sends one HTTP body to the chain. An instance that is behind or unreachable is passed over for the next one, and where none is left the
+ * body waits for one that comes back. A body that would do something twice is sent again only if it was refused before it ran. A signed
+ * transaction is always sent again: its hash tells whether the first attempt was taken.
  */
 export function createForward(deps: {
   readonly instances: ChainInstances
   readonly heights: Heights
   readonly meter: Meter
+  readonly hold: Hold
 }): Forward {
   const passedOver = deps.meter.counter({
     name: 'zerog_gateway_instances_passed_over_total',
@@ -43,7 +46,8 @@ export function createForward(deps: {
     return { height, chunks: first.done ? none() : rest(first.value.chunk, iterator) }
   }
 
-  return async (body, options) => {
+  /** One try at every instance. `sent` counts how often the body left. */
+  async function pass(body: Uint8Array, options: Parameters<Forward>[1], sent: { times: number }): Promise<ForwardedAnswer> {
     const { envelope } = options
     const minHeight = await deps.heights.stamp()
     const order = deps.instances.order({ minHeight, validatorOnly: envelope.route === 'validator' })
@@ -51,6 +55,7 @@ export function createForward(deps: {
     for (const instance of order) {
       options.signal.throwIfAborted()
       try {
+        sent.times++
         return await ask(instance, body, minHeight, options)
       } catch (error) {
         if (!(error instanceof ZerogError) || error.status !== 'UNAVAILABLE') throw error
@@ -59,7 +64,7 @@ export function createForward(deps: {
         // Behind means: refused before anything ran. Any other silence may hide a request that did run.
         if (error.reason === 'REPLICA_BEHIND') continue
         deps.instances.unreachable(instance, error.message)
-        if (!envelope.idempotent) break
+        if (envelope.repeat === 'never') throw new Unrepeatable(error)
       }
     }
     throw (
@@ -69,6 +74,52 @@ export function createForward(deps: {
       })
     )
   }
+
+  /** A transaction that was refused when it was sent again may have been taken the first time: then the answer is its hash. */
+  async function settled(body: Uint8Array, answer: ForwardedAnswer, options: Parameters<Forward>[1]): Promise<ForwardedAnswer> {
+    const bytes = await bytesOf(answer)
+    const hashes = sentHashes(body)
+    const taken = new Map<number, unknown>()
+    for (const place of refusals(bytes)) {
+      const hash = hashes.get(place)
+      if (hash !== undefined && (await isKnown(hash, options))) taken.set(place, hash)
+    }
+    return { height: answer.height, chunks: whole(taken.size === 0 ? bytes : Buffer.from(withResults(bytes, taken))) }
+  }
+
+  async function isKnown(hash: Hex, options: Parameters<Forward>[1]): Promise<boolean> {
+    const question = { jsonrpc: '2.0', id: 1, method: 'eth_getTransactionByHash', params: [hash] }
+    const envelope = { route: 'any', repeat: 'free' } as const
+    const answer = await pass(Buffer.from(JSON.stringify(question)), { ...options, envelope }, { times: 0 })
+    return JSON.parse((await bytesOf(answer)).toString()).result != null // an answer of our own chain
+  }
+
+  return async (body, options) => {
+    const sent = { times: 0 }
+    try {
+      const answer = await deps.hold.run('chain', () => pass(body, options, sent), options.signal)
+      return sent.times > 1 && options.envelope.repeat === 'by_hash' ? await settled(body, answer, options) : answer
+    } catch (error) {
+      throw error instanceof Unrepeatable ? error.cause : error
+    }
+  }
+}
+
+/** Must not be tried again, though it may look as if it could. */
+class Unrepeatable extends Error {
+  constructor(cause: ZerogError) {
+    super(cause.message, { cause })
+  }
+}
+
+async function bytesOf({ chunks }: ForwardedAnswer): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  for await (const part of chunks) parts.push(part)
+  return Buffer.concat(parts)
+}
+
+async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes
 }
 
 async function* rest(

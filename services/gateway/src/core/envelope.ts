@@ -1,9 +1,14 @@
+import { fromHex, type Hex, isHex, keccak256, toHex } from '@zerog/primitives'
+
 /** What the gateway must know of a JSON-RPC body; the methods themselves belong to the chain. */
 export type Envelope = {
   /** Where it must run: any chain instance may answer, only the validator holds what it needs, or it is for the storage layer. */
   readonly route: 'any' | 'validator' | 'storage'
-  /** Whether running it twice is the same as running it once. */
-  readonly idempotent: boolean
+  /**
+   * What sending it twice means. free: the same as once; by_hash: the same, but a signed transaction that was taken is refused the second
+   * time, and its hash tells which it was; never: another effect or answer.
+   */
+  readonly repeat: 'free' | 'by_hash' | 'never'
 }
 
 /** Filters live in the instance that made them, and nonces of node-signed transactions are counted in one place. */
@@ -20,10 +25,10 @@ const VALIDATOR_METHODS = new Set([
 /** 0G's storage methods, for clients that know one URL only. */
 const STORAGE_PREFIXES = ['zgs_', 'indexer_']
 const DEVELOPMENT_PREFIXES = ['evm_', 'hardhat_', 'anvil_']
+const SEND_SIGNED = 'eth_sendRawTransaction'
 /** Running these twice has another effect or answer than running them once. */
 const ONCE_METHODS = new Set([
   'eth_sendTransaction',
-  'eth_sendRawTransaction',
   'eth_sendRawTransactionSync',
   'eth_getFilterChanges',
   'eth_newFilter',
@@ -36,12 +41,53 @@ const ONCE_METHODS = new Set([
 export function readEnvelope(body: Uint8Array): Envelope {
   const methods = callsOf(parse(body)).map(methodOf)
   const hasPrefix = (prefixes: readonly string[]) => (method: string) => prefixes.some((prefix) => method.startsWith(prefix))
-  if (methods.length > 0 && methods.every(hasPrefix(STORAGE_PREFIXES))) return { route: 'storage', idempotent: true }
+  if (methods.length > 0 && methods.every(hasPrefix(STORAGE_PREFIXES))) return { route: 'storage', repeat: 'free' }
   const development = methods.some(hasPrefix(DEVELOPMENT_PREFIXES))
   return {
     route: development || methods.some((method) => VALIDATOR_METHODS.has(method)) ? 'validator' : 'any',
-    idempotent: !development && !methods.some((method) => ONCE_METHODS.has(method)),
+    repeat:
+      development || methods.some((method) => ONCE_METHODS.has(method))
+        ? 'never'
+        : methods.includes(SEND_SIGNED)
+          ? 'by_hash'
+          : 'free',
   }
+}
+
+/** Hashes of the signed transactions of a body, by the place of their answers in its answer. */
+export function sentHashes(body: Uint8Array): ReadonlyMap<number, Hex> {
+  const hashes = new Map<number, Hex>()
+  let place = 0
+  for (const call of callsOf(parse(body))) {
+    if (idOf(call) === undefined) continue
+    const [raw] = methodOf(call) === SEND_SIGNED ? paramsOf(call) : []
+    if (typeof raw === 'string' && isHex(raw) && raw.length % 2 === 0) hashes.set(place, toHex(keccak256(fromHex(raw))))
+    place++
+  }
+  return hashes
+}
+
+/** Places of those answers that are errors. */
+export function refusals(answer: Uint8Array): readonly number[] {
+  return callsOf(parse(answer)).flatMap((one, place) => (hasError(one) ? [place] : []))
+}
+
+/** The same answer with results in these places; ids stay exactly as they were written. */
+export function withResults(answer: Uint8Array, results: ReadonlyMap<number, unknown>): string {
+  const parsed = parse(answer, true)
+  const answers = callsOf(parsed).map((one, place) =>
+    results.has(place) ? { jsonrpc: '2.0', id: idOf(one) ?? null, result: results.get(place) } : one,
+  )
+  return JSON.stringify(Array.isArray(parsed) ? answers : answers[0])
+}
+
+function hasError(answer: unknown): boolean {
+  return typeof answer === 'object' && answer !== null && 'error' in answer
+}
+
+function paramsOf(call: unknown): readonly unknown[] {
+  const params = typeof call === 'object' && call !== null && 'params' in call ? call.params : undefined
+  return Array.isArray(params) ? params : []
 }
 
 export type JsonRpcError = { readonly code: number; readonly message: string; readonly data?: unknown }

@@ -17,7 +17,7 @@ export type DaFaces = {
 const PATH = '/da/v1'
 
 /** Registers the REST face of data availability: blobs by id, and what a light client asks for by commitment. */
-export function registerDa(app: FastifyInstance, deps: { readonly rpc: Rpc }): DaFaces {
+export function registerDa(app: FastifyInstance, deps: { readonly rpc: Pick<Rpc, 'client'> }): DaFaces {
   const clients: DaClients = {
     disperser: deps.rpc.client(DisperserServiceDefinition, 'da-disperser'),
     retriever: deps.rpc.client(RetrieverServiceDefinition, 'da-retriever'),

@@ -1,8 +1,11 @@
 import { ZerogError } from '@zerog/primitives'
 import type { FastifyReply } from 'fastify'
-import { FaceError } from './face-error.ts'
+import { FaceError, isPassing } from './face-error.ts'
 
-/** 0G's REST gateway answers everything with `{code, message, data}`; HTTP 200 also for refusals, 600 for failures of its own. */
+/**
+ * 0G's REST gateway answers everything with `{code, message, data}`; HTTP 200 also for refusals, 600 for failures of its own. What goes away
+ * by itself is 503 here: clients try that again.
+ */
 export class BusinessError extends Error {
   override readonly name = 'BusinessError'
   readonly code: number
@@ -32,10 +35,10 @@ export function sendData(reply: FastifyReply, data: unknown): FastifyReply {
 export function sendBusinessError(reply: FastifyReply, error: unknown): FastifyReply {
   const known = toBusinessError(error)
   const { code, message, data } = known ?? new BusinessError(2, 'Internal server error', dataOf(error))
-  return reply
-    .code(known === undefined ? STATUS_INTERNAL : 200)
-    .type('application/json; charset=utf-8')
-    .send(JSON.stringify({ code, message, data }))
+  // Beside `code`, which knows the standard's statuses only.
+  reply.raw.statusCode = known !== undefined ? 200 : isPassing(error) ? 503 : STATUS_INTERNAL
+  if (reply.raw.statusCode === 503) reply.header('retry-after', '1')
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify({ code, message, data }))
 }
 
 function toBusinessError(error: unknown): BusinessError | undefined {

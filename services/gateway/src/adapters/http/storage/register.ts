@@ -33,7 +33,7 @@ const INDEXER_PATH = '/indexer'
 export function registerStorage(
   app: FastifyInstance,
   options: StorageFacesOptions,
-  deps: { readonly rpc: Rpc; readonly clock: Clock; readonly logger: Logger; readonly meter: Meter },
+  deps: { readonly rpc: Pick<Rpc, 'client'>; readonly clock: Clock; readonly logger: Logger; readonly meter: Meter },
 ): StorageFaces {
   const client = deps.rpc.client(StorageServiceDefinition, 'storage-gateway')
   const intake = createIntake(deps.clock)
