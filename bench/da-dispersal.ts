@@ -17,6 +17,7 @@ import {
   DisperserServiceDefinition,
   type WatchBlobResponse,
 } from '@zerog/proto/da'
+import { encodeChunk } from '../services/da/src/adapters/grpc/chunk-codec.ts'
 import { collectSpans, nowMs, type Round, timeline } from './da-timeline.ts'
 
 const MAIN = join(import.meta.dirname, '../packages/cli/src/main.ts')
@@ -226,7 +227,7 @@ async function connect() {
       return new Promise((resolve, reject) => {
         const call = client.makeClientStreamRequest<DisperseRequest, DisperseResponse>(
           pathOf(methods.disperse.name),
-          (message) => Buffer.from(methods.disperse.requestType.encode(message).finish()),
+          (message) => encodeChunk(methods.disperse.requestType, message) as Buffer, // it allocates one
           (bytes) => methods.disperse.responseType.decode(bytes),
           (error, answer) => (answer?.blob === undefined ? reject(error) : resolve(answer.blob.id)),
         )

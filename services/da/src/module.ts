@@ -1,5 +1,6 @@
 import { ZerogError } from '@zerog/primitives'
 import { defineModule, type ModuleContext, type ServiceModule } from '@zerog/runtime'
+import { countBuffersWithHeap } from './adapters/buffer-limits.ts'
 import { chainCommittees } from './adapters/committees/chain.ts'
 import { httpChain } from './adapters/committees/http-chain.ts'
 import { diskRoom } from './adapters/disk-room.ts'
@@ -59,6 +60,7 @@ export function defineDaNode(openCommittees: (context: ModuleContext<DaNodeConfi
 
 async function startNode(context: ModuleContext<DaNodeConfig>, committees: Committees) {
   const { config, clock, logger, meter, rpc, random, network } = context
+  countBuffersWithHeap()
   const signer = blsWindowSigner(await nodeKey({ ...context, ...config, development: network.development }))
   const pool = openRowPool()
   const options = { ...config, chainId: BigInt(network.chainId) }
@@ -202,7 +204,10 @@ export function defineDaEncoder(openCommittees: OpenCommittees) {
     target: 'da-encoder',
     dependsOn: ['da-node', 'chain-validator'],
     config: daEncoderConfig,
-    start: async (context) => startEncoder(context, await openCommittees(context)),
+    async start(context) {
+      countBuffersWithHeap()
+      return startEncoder(context, await openCommittees(context))
+    },
   })
 }
 
@@ -217,7 +222,10 @@ export function defineDaDisperser(openParts: (context: ModuleContext<DaDisperser
     target: 'da-disperser',
     dependsOn: ['da-encoder', 'da-retriever', 'chain-validator'],
     config: daDisperserConfig,
-    start: async (context) => startDisperser(context, await openParts(context)),
+    async start(context) {
+      countBuffersWithHeap()
+      return startDisperser(context, await openParts(context))
+    },
   })
 }
 

@@ -12,14 +12,19 @@ const CHUNK_TAG = 0x12
  */
 export function chunkCodec<T extends { chunk: Buffer }>(generated: MessageCodec<T>): MessageCodec<T> {
   return {
-    encode: (message) => ({ finish: () => encode(generated, message) }),
+    encode: (message) => ({ finish: () => encodeChunk(generated, message) }),
     decode: (input) => decode(generated, toWire(input)) ?? generated.decode(input),
   }
 }
 
 const EMPTY = Buffer.alloc(0)
 
-function encode<T extends { chunk: Buffer }>(generated: MessageCodec<T>, message: T): Uint8Array {
+/** @param take memory of at least so many bytes, of which the message takes the first */
+export function encodeChunk<T extends { chunk: Buffer }>(
+  generated: MessageCodec<T>,
+  message: T,
+  take: (bytes: number) => Buffer = Buffer.allocUnsafe,
+): Uint8Array {
   const head = generated.encode({ ...message, chunk: EMPTY }).finish()
   const { chunk } = message
   if (chunk.length === 0) return head
@@ -27,12 +32,13 @@ function encode<T extends { chunk: Buffer }>(generated: MessageCodec<T>, message
   let rest = chunk.length
   for (; rest > 0x7f; rest = Math.floor(rest / 128)) length.push((rest & 0x7f) | 0x80)
   length.push(rest)
-  const out = Buffer.allocUnsafe(head.length + 1 + length.length + chunk.length)
+  const bytes = head.length + 1 + length.length + chunk.length
+  const out = take(bytes)
   out.set(head)
   out[head.length] = CHUNK_TAG
   out.set(length, head.length + 1)
   chunk.copy(out, head.length + 1 + length.length)
-  return out
+  return out.subarray(0, bytes)
 }
 
 /** Undefined where a message looks unusual: a head, a chunk and nothing else is what is read here. */

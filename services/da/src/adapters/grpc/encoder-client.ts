@@ -1,18 +1,21 @@
 import type { Rpc } from '@zerog/ports'
-import type { DisperseBundleRequest } from '@zerog/proto/da'
+import { DisperseBundleRequest } from '@zerog/proto/da'
 import type { EncoderClient } from '../../app/disperser/encoder-client.ts'
 import type { EncodeTask } from '../../app/encoder/encoder.ts'
 import { CHUNK_BYTES_MAX, ENCODER_SLACK_MS, PUT_TIMEOUT_FIRST_MS, PUT_TIMEOUT_MS_PER_MIB } from '../../core/disperser/limits.ts'
-import { encoderService } from './encoder/service.ts'
+import { encodeChunk } from './chunk-codec.ts'
+import { writtenEncoderService } from './encoder/service.ts'
+import { messageSpace } from './message-space.ts'
 import { decodeStatement, toWire } from './statement-codec.ts'
 
 /** Encoders over gRPC; calls go round. */
 export function rpcEncoderClient(rpc: Rpc): EncoderClient {
-  const client = rpc.client(encoderService, 'da-encoder')
+  const client = rpc.client(writtenEncoderService, 'da-encoder')
   return async function* (task, pieces, signal) {
     // Rows are four times the bundle, and one member may have nearly all of them.
     const membersMs = PUT_TIMEOUT_FIRST_MS + (4 * task.payloadBytes * PUT_TIMEOUT_MS_PER_MIB) / 2 ** 20
-    for await (const { event } of client.disperseBundle(requests(task, pieces), {
+    const space = messageSpace()
+    for await (const { event } of client.disperseBundle(requests({ task, pieces }, space.take), {
       signal,
       timeoutMs: membersMs + ENCODER_SLACK_MS,
     })) {
@@ -22,13 +25,19 @@ export function rpcEncoderClient(rpc: Rpc): EncoderClient {
         yield { kind: 'outcome', member, failure: stored ? undefined : { reason, message } }
       }
     }
+    // The encoder has coded all of it. After a failure nobody knows who still looks at the messages.
+    space.giveBack()
   }
 }
 
-async function* requests({ done, ...task }: EncodeTask, pieces: readonly Uint8Array[]): AsyncGenerator<DisperseBundleRequest> {
+async function* requests(
+  { task, pieces }: { readonly task: EncodeTask; readonly pieces: readonly Uint8Array[] },
+  take: (bytes: number) => Buffer,
+): AsyncGenerator<Uint8Array> {
+  const head = { ...task, done: [...task.done] }
   let first = true
   for (const chunk of chunksOf(pieces)) {
-    yield { task: first ? { ...task, done: [...done] } : undefined, chunk }
+    yield encodeChunk(DisperseBundleRequest, { task: first ? head : undefined, chunk }, take)
     first = false
   }
 }

@@ -64,7 +64,9 @@ export function createAcceptor(
     const giveBack = await room.take(Math.min(upload.sizeBytes, 2 * PIECE_BYTES_MAX), upload.signal)
     const writer = deps.bytes.write(upload.id)
     try {
-      const sha256 = await traced(deps.traces, 'keep bytes', () => store(upload, writer.piece, deps.hasher()))
+      const sha256 = await traced(deps.traces, 'keep bytes', () =>
+        store(upload, { put: writer.piece, space: deps.bytes.space }, deps.hasher()),
+      )
       const record: BlobRecord = {
         id: upload.id,
         owner: rules.instance,
@@ -104,8 +106,12 @@ export function createAcceptor(
 }
 
 /** Cuts the chunks into pieces; a piece is written while the next one arrives. */
-async function store(upload: Upload, put: (piece: Uint8Array) => Promise<void>, hash: ReturnType<Hasher>): Promise<Uint8Array> {
-  let piece = new Uint8Array(Math.min(upload.sizeBytes, PIECE_BYTES_MAX))
+async function store(
+  upload: Upload,
+  { put, space }: { readonly put: (piece: Uint8Array) => Promise<void>; readonly space: (bytes: number) => Uint8Array },
+  hash: ReturnType<Hasher>,
+): Promise<Uint8Array> {
+  let piece = space(Math.min(upload.sizeBytes, PIECE_BYTES_MAX))
   let filled = 0
   let left = upload.sizeBytes
   let writing: Promise<void> = Promise.resolve()
@@ -123,7 +129,7 @@ async function store(upload: Upload, put: (piece: Uint8Array) => Promise<void>, 
       await writing
       writing = put(piece)
       writing.catch(() => {}) // awaited below or before the next piece
-      piece = new Uint8Array(Math.min(left + chunk.length, PIECE_BYTES_MAX))
+      piece = space(Math.min(left + chunk.length, PIECE_BYTES_MAX))
       filled = 0
     }
   }

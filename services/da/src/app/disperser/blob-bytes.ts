@@ -1,7 +1,8 @@
 import { sha256 } from '@zerog/kernels'
 import type { BlobStore } from '@zerog/ports'
 import { bigintToBytes, concatBytes, toHex, ZerogError } from '@zerog/primitives'
-import { BYTES_KEPT_MAX, PIECE_BYTES_MAX } from '../../core/disperser/limits.ts'
+import { BYTES_KEPT_MAX, PIECE_BYTES_MAX, PIECE_SHELVED_BYTES_MIN, PIECES_KEPT_BYTES } from '../../core/disperser/limits.ts'
+import { createShelf } from '../shelf.ts'
 
 const NAME_BYTES = 16
 
@@ -13,6 +14,10 @@ export type BlobBytes = {
   read(blobId: string, range: { readonly offset: number; readonly lengthBytes: number }): Promise<readonly Uint8Array[]>
   /** All bytes of a blob, views, where they are in memory. */
   kept(blobId: string, sizeBytes: number): readonly Uint8Array[] | undefined
+  /** Memory for a piece, whatever it holds. */
+  space(bytes: number): Uint8Array
+  /** As `release`, of bytes that nobody looks at any more: their memory holds the next pieces. */
+  recycle(blobId: string): void
   /** From memory only. */
   release(blobId: string): void
   /** From disk as well. */
@@ -22,6 +27,7 @@ export type BlobBytes = {
 }
 
 export function blobBytes(store: BlobStore): BlobBytes {
+  const shelf = createShelf(PIECES_KEPT_BYTES, (bytes) => new ArrayBuffer(bytes))
   const kept = new Map<string, Uint8Array[]>()
   let keptBytes = 0
 
@@ -71,6 +77,11 @@ export function blobBytes(store: BlobStore): BlobBytes {
         filled += part.length
       }
       return out
+    },
+    space: (bytes) => (bytes < PIECE_SHELVED_BYTES_MIN ? new Uint8Array(bytes) : shelf.take(bytes)),
+    recycle(blobId) {
+      for (const piece of kept.get(blobId) ?? []) if (piece.length >= PIECE_SHELVED_BYTES_MIN) shelf.keep(piece)
+      release(blobId)
     },
     kept(blobId, sizeBytes) {
       const pieces = kept.get(blobId) ?? []

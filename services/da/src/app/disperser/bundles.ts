@@ -24,6 +24,8 @@ export type LiveBundle = {
 export type HeldBundle = {
   readonly pieces: readonly Uint8Array[]
   readonly blobIds: readonly string[]
+  /** Nobody else reads the memory of its blobs: each of them has one part. */
+  readonly sole: boolean
   readonly release: () => void
 }
 
@@ -55,7 +57,7 @@ export function bundleBuilder(deps: {
       const { sizeBytes, sha256, account } = blob
       listed.push({ blobId, entry: { lengthBytes: sizeBytes, sha256, account }, pieces })
     }
-    return listed.length === 0 ? undefined : join(record, listed, () => {})
+    return listed.length === 0 ? undefined : join(record, listed, { sole: true, release: () => {} })
   }
 
   async function build(record: BundleRecord, signal: AbortSignal): Promise<HeldBundle> {
@@ -71,7 +73,7 @@ export function bundleBuilder(deps: {
           return { blobId, entry: { lengthBytes, account, sha256: hash.digest() }, pieces }
         }),
       )
-      return join(record, listed, release)
+      return join(record, listed, { sole: false, release })
     } catch (error) {
       release()
       throw error
@@ -82,9 +84,9 @@ export function bundleBuilder(deps: {
 }
 export type BundleBuilder = ReturnType<typeof bundleBuilder>
 
-function join(record: BundleRecord, parts: readonly ListedPart[], release: () => void): HeldBundle {
+function join(record: BundleRecord, parts: readonly ListedPart[], rest: Pick<HeldBundle, 'sole' | 'release'>): HeldBundle {
   const pieces = [bundleList(parts.map(({ entry }) => entry)), ...parts.flatMap((part) => part.pieces)]
   const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
   assert(bytes === record.payloadBytes, 'a bundle is put together the same way each time')
-  return { pieces, blobIds: [...new Set(parts.map(({ blobId }) => blobId))], release }
+  return { pieces, blobIds: [...new Set(parts.map(({ blobId }) => blobId))], ...rest }
 }

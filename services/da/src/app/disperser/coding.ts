@@ -148,7 +148,7 @@ export function createCoding(rules: DriverRules, run: Run, deps: DriverDeps) {
       }
       if (bundle.statement === undefined)
         throw new ZerogError('DEPENDENCY_UNAVAILABLE', { message: 'the encoder ended without an answer' })
-      for (const blobId of held.blobIds) deps.bytes.release(blobId)
+      for (const blobId of held.blobIds) deps.bytes[held.sole ? 'recycle' : 'release'](blobId)
     } catch (error) {
       failure = failureOf(error)
       if (!signal.aborted) logger.warn('coding_failed', { bundleId: id, attempt, ...failure })

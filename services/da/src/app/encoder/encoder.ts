@@ -123,10 +123,12 @@ function fanOut({ task, committee, coded, statement, report, signal }: FanOut, d
 }
 
 async function fill({ payload }: CodingJob, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const target = Buffer.from(payload.buffer, payload.byteOffset, payload.length)
   let filled = 0
   for await (const chunk of chunks) {
     if (chunk.length > payload.length - filled) throw wrongSize(payload.length)
-    payload.set(chunk, filled)
+    // Not `set`: the payload begins at an odd address of shared memory, where it goes byte by byte.
+    Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).copy(target, filled)
     filled += chunk.length
   }
   if (filled !== payload.length) throw wrongSize(payload.length)

@@ -4,10 +4,10 @@ import { ZerogError } from '@zerog/primitives'
 import { packLayout } from '../../core/node/manifest.ts'
 import { refuse } from '../../core/node/promise-rules.ts'
 import type { CodeContext } from '../../core/row-check.ts'
-import { HASH_BYTES } from '../../limits.ts'
+import { HASH_BYTES, SPACE_KEPT_MAX } from '../../limits.ts'
 import type { RowChecker } from '../row-checker.ts'
+import { createShelf } from '../shelf.ts'
 import { type StepTraces, traced } from '../traced.ts'
-import { keepSpace, takeSpace } from './pack-space.ts'
 import type { RowWriter } from './row-store.ts'
 
 export type PutHeader = {
@@ -24,6 +24,9 @@ export type SentRow = {
   /** Siblings from leaf to root, 32 bytes each. */
   readonly path: Uint8Array
 }
+
+/** Of packs that were written; all members of a process share it. */
+const packs = createShelf(SPACE_KEPT_MAX, (bytes) => new SharedArrayBuffer(bytes))
 
 /** A pack that fills: rows lie in shared memory, where a thread checks them without a copy. */
 type OpenPack = { readonly bytes: Uint8Array; readonly indexes: number[] }
@@ -64,7 +67,7 @@ export async function putRows(
 
   function openPack(taken: number): OpenPack {
     const rows = Math.min(layout.rowsPerPack, deps.expected.length - taken)
-    const bytes = takeSpace(rows * layout.strideBytes)
+    const bytes = packs.take(rows * layout.strideBytes)
     return { bytes, indexes: [] }
   }
 
@@ -79,7 +82,7 @@ export async function putRows(
     writing = guard(
       check(full)
         .then(() => writer.add(full.bytes))
-        .then(() => keepSpace(full.bytes)),
+        .then(() => packs.keep(full.bytes)),
     )
     pack = openPack(order.length)
   }
@@ -111,7 +114,7 @@ export async function putRows(
     await traced(deps.traces, 'write rows', () =>
       writer.finish(pack.bytes, { rowRoot: header.rowRoot, rlc: header.rlc, indexes: order }),
     )
-    keepSpace(pack.bytes)
+    packs.keep(pack.bytes)
     return order.length
   } catch (error) {
     await writing

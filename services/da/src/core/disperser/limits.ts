@@ -6,6 +6,10 @@ export const CHUNK_BYTES_MAX = 1024 * 1024
 export const PIECE_BYTES_MAX = 4 * 1024 * 1024
 /** Blobs that 0G's clients may send: 1024 * 1024 * 31 - 4 (its disperser/apiserver/server.go). */
 export const ZEROG_BLOB_BYTES_MAX = 32_505_852
+/** Memory of pieces that were coded, for the next ones, bytes. */
+export const PIECES_KEPT_BYTES = 32 * 1024 * 1024
+/** Smaller ones are made anew. */
+export const PIECE_SHELVED_BYTES_MIN = 64 * 1024
 export const IDEMPOTENCY_KEY_CHARS_MAX = 128
 export const BLOB_ID_CHARS_MAX = 256
 
@@ -34,10 +38,10 @@ export const CODED_TOGETHER_BYTES = 256 * 1024
 export const ARENAS_KEPT_MAX = 16
 /** Rows of one PutRows message, with their paths. */
 export const ROWS_MESSAGE_BYTES_MAX = 1024 * 1024
-/** Memory of one such message with the header of its bundle, whose vector has at most 64 KiB. */
+/** Memory of one such message, or of a chunk, with the header of its bundle, whose vector has at most 64 KiB. */
 export const ROWS_MESSAGE_SPACE_BYTES = ROWS_MESSAGE_BYTES_MAX + 80 * 1024
 /** Of those that a process keeps for the next messages. */
-export const MESSAGE_SPACES_KEPT_MAX = 24
+export const MESSAGE_SPACES_KEPT_MAX = 32
 
 export const SIGN_TIMEOUT_MS = 5_000
 /** How long one member may take to store its rows: at least, and more for large bundles. */
