@@ -18,6 +18,14 @@ describe('orderFor', () => {
     const firsts = [0, 1, 2].map((turn) => names(orderFor(instances, { ...request, turn }))[0])
     expect(firsts.sort()).toEqual(['chain-rpc/0', 'chain-rpc/1', 'chain-rpc/2'])
   })
+  test.each([1, 2, 3, 5])('%i replicas get the same number of requests, wherever the validator stands', (count) => {
+    const replicas = Array.from({ length: count }, (_, index) => replica(index, 10n))
+    for (let at = 0; at <= count; at++) {
+      const instances = [...replicas.slice(0, at), validator, ...replicas.slice(at)]
+      const firsts = Array.from({ length: 60 }, (_, turn) => names(orderFor(instances, { ...request, turn }))[0])
+      for (const { index } of replicas) expect(firsts.filter((first) => first === `chain-rpc/${index}`)).toHaveLength(60 / count)
+    }
+  })
   test('an instance that failed rests, but is tried when nothing else is left', () => {
     const resting = failed(replica(0, 10n), 'gone', 1_000)
     expect(names(orderFor([resting, validator], request))).toEqual(['chain-validator/0', 'chain-rpc/0'])

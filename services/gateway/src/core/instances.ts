@@ -29,6 +29,8 @@ export function failed(instance: Instance, problem: string, nowMs: number): Inst
   return { ...instance, failures: instance.failures + 1, restsUntilMs: nowMs + restMs, problem }
 }
 
+const RANKS = [0, 1, 2, 3] as const
+
 /**
  * The order in which instances are tried for a request that must see `minHeight`: replicas before the validator, those known
  * to be high enough first, resting ones last; within each class round robin by `turn`.
@@ -43,12 +45,15 @@ export function orderFor(
   },
 ): readonly Instance[] {
   const usable = instances.filter((instance) => !request.validatorOnly || instance.target === 'chain-validator')
-  const rank = (instance: Instance): number => {
+  const rank = (instance: Instance): (typeof RANKS)[number] => {
     if (instance.restsUntilMs > request.nowMs) return 3
     if (instance.target === 'chain-validator') return 1
     return instance.height >= request.minHeight ? 0 : 2
   }
-  const start = usable.length === 0 ? 0 : request.turn % usable.length
-  const rotated = [...usable.slice(start), ...usable.slice(0, start)]
-  return rotated.sort((a, b) => rank(a) - rank(b))
+  // Turns are dealt within a class: over all, whoever stands behind one of another class would get its turns as well.
+  return RANKS.flatMap((of) => {
+    const equals = usable.filter((instance) => rank(instance) === of)
+    const start = equals.length === 0 ? 0 : request.turn % equals.length
+    return [...equals.slice(start), ...equals.slice(0, start)]
+  })
 }
