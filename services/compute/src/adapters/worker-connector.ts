@@ -16,18 +16,23 @@ import { readDelta } from '../core/broker/upstream-message.ts'
 export function rpcWorkerConnector(rpc: Rpc): WorkerConnector {
   return {
     instances: () => rpc.instances('compute-worker'),
-    client: (instance) => workerClient(rpc.client(WorkerServiceDefinition, 'compute-worker', instance)),
+    client: (instance) => workerClient(rpc.client(WorkerServiceDefinition, 'compute-worker', instance), retriesOf(rpc)),
   }
 }
 
-function workerClient(client: Client<WorkerServiceDefinition>): WorkerClient {
+/** Nothing is lost by asking again before the first token. The only worker is waited for through its restart (5 s); of several another is asked. */
+function retriesOf(rpc: Rpc): number {
+  return rpc.instances('compute-worker') === 1 ? 7 : 1
+}
+
+function workerClient(client: Client<WorkerServiceDefinition>, retriesMax: number): WorkerClient {
   return {
     async listModels(signal) {
       const { models } = await client.listModels({}, { signal, retriesMax: 0 })
       return models.slice(0, MODELS_MAX).map(readModel)
     },
     async *generate(call, signal) {
-      for await (const response of client.generate(encodeCall(call), { signal })) yield readEvent(response)
+      for await (const response of client.generate(encodeCall(call), { signal, retriesMax })) yield readEvent(response)
     },
     async embed({ model, inputs, account }, signal) {
       const request = { model, inputs: [...inputs], account: Buffer.from(fromHex(account, 20)) }
@@ -36,7 +41,7 @@ function workerClient(client: Client<WorkerServiceDefinition>): WorkerClient {
       return { vectors: embeddings.map(({ values }) => values), usage: readUsage(usage) }
     },
     async countTokens({ model, input }, signal) {
-      const { tokenCount } = await client.countTokens({ model, input: encodeInput(input) }, { signal })
+      const { tokenCount } = await client.countTokens({ model, input: encodeInput(input) }, { signal, retriesMax })
       return tokenCount
     },
   }

@@ -3,16 +3,29 @@ import { ZerogError } from '@zerog/primitives'
 import type { TakenModel, WorkerClient, WorkerConnector, WorkerModel } from './ports.ts'
 
 export type Workers = {
-  /** Every model that some worker offers, by id. Where workers differ, the first counts. */
+  /** Every model that some worker offers, by id; those of a worker that is restarting too. Where workers differ, the first counts. */
   models(): readonly WorkerModel[]
-  /** The worker with the fewest calls of ours among those that have the model; undefined where none has it. */
+  /**
+   * The worker with the fewest calls of ours among those that have the model; where none is reachable one that was a moment ago, for it may
+   * be back. undefined where none has it.
+   */
   take(model: string): TakenModel | undefined
   reachable(): { readonly count: number; readonly known: number }
   /** Asks all workers; resolves when each answered or failed. */
   refresh(signal: AbortSignal): Promise<void>
 }
 
-type Known = { readonly client: WorkerClient; models: ReadonlyMap<string, WorkerModel>; reachable: boolean; calls: number }
+type Known = {
+  readonly client: WorkerClient
+  models: ReadonlyMap<string, WorkerModel>
+  reachable: boolean
+  /** When it last answered. */
+  seenMs: number
+  calls: number
+}
+
+/** A worker that answered so recently is restarting, not gone: its models stay on offer, ms. */
+const RESTARTING_MS = 30_000
 
 export function createWorkers(
   options: { readonly timeoutMs: number; readonly accepts: (model: WorkerModel) => boolean },
@@ -21,7 +34,7 @@ export function createWorkers(
   const known: Known[] = []
 
   async function ask(instance: number, signal: AbortSignal): Promise<void> {
-    known[instance] ??= { client: deps.connector.client(instance), models: new Map(), reachable: false, calls: 0 }
+    known[instance] ??= { client: deps.connector.client(instance), models: new Map(), reachable: false, seenMs: 0, calls: 0 }
     const worker = known[instance]
     const timeout = new AbortController()
     const cancel = deps.clock.after(options.timeoutMs, () =>
@@ -34,6 +47,7 @@ export function createWorkers(
       worker.models = new Map(models.filter(options.accepts).map((model) => [model.id, model]))
       if (!worker.reachable) deps.logger.info('worker_reachable', { instance, models: [...worker.models.keys()] })
       worker.reachable = true
+      worker.seenMs = deps.clock.monotonicMs()
     } catch (error) {
       if (worker.reachable) deps.logger.warn('worker_lost', { instance, error })
       worker.reachable = false
@@ -42,11 +56,16 @@ export function createWorkers(
     }
   }
 
+  const isThere = (worker: Known) =>
+    worker.reachable || (worker.models.size > 0 && deps.clock.monotonicMs() - worker.seenMs < RESTARTING_MS)
+  /** Whether `one` is the better choice. */
+  const isFreer = (one: Known, other: Known) => (one.reachable === other.reachable ? one.calls < other.calls : one.reachable)
+
   return {
     models() {
       const all = new Map<string, WorkerModel>()
       for (const worker of known) {
-        if (worker?.reachable !== true) continue
+        if (worker === undefined || !isThere(worker)) continue
         for (const [id, model] of worker.models) if (!all.has(id)) all.set(id, model)
       }
       return [...all.values()]
@@ -54,8 +73,8 @@ export function createWorkers(
     take(id) {
       let best: { readonly worker: Known; readonly model: WorkerModel } | undefined
       for (const worker of known) {
-        const model = worker?.reachable === true ? worker.models.get(id) : undefined
-        if (worker !== undefined && model !== undefined && (best === undefined || worker.calls < best.worker.calls)) {
+        const model = worker !== undefined && isThere(worker) ? worker.models.get(id) : undefined
+        if (worker !== undefined && model !== undefined && (best === undefined || isFreer(worker, best.worker))) {
           best = { worker, model }
         }
       }
