@@ -58,7 +58,7 @@ const global = closed({
     'pullPolicy',
   ),
   imagePullSecrets: list(closed({ name: filled }, 'name')),
-  validatorPublicKeys: texts,
+  validatorPublicKeys: { ...list(pattern('^0x[0-9a-fA-F]{96}$')), maxItems: 1 },
   fundedAccounts: list(pattern(`^${address}$`)),
   owner: pattern(`^(${address})?$`),
   postgres: server,
@@ -89,7 +89,7 @@ const global = closed({
   topology: targetsOf(closed({ replicas: number(1), perPod: flag }, 'replicas', 'perPod')),
 })
 
-const target = closed({
+const targetFields = {
   enabled: flag,
   kind: oneOf('Deployment', 'StatefulSet'),
   replicas: number(0, 1000),
@@ -124,8 +124,18 @@ const target = closed({
   preStopSeconds: number(0),
   startupFailureThreshold: number(1),
   terminationGracePeriodSeconds: number(1),
+}
+const targets = targetsOf(closed(targetFields))
+const door = closed({
+  enabled: flag,
+  port,
+  serviceType: oneOf('ClusterIP', 'LoadBalancer', 'NodePort'),
+  serviceAnnotations: mapOf(text),
+  authorities: secretRef,
+  from: list(any),
 })
-const targets = targetsOf(target)
+const daTargets = targetsOf(closed({ ...targetFields, door }))
+const foreignMembers = closed({ enabled: flag, ports: { type: 'array', items: port, minItems: 1 }, to: list(any) })
 const ingress = closed({ enabled: flag, className: text, host: text, tlsSecret: text, annotations: mapOf(text) })
 const trial = closed({ enabled: flag, image: filled, storage: size })
 /** What the umbrella hands to a layer: helm puts the globals and the library's values in before it checks. */
@@ -135,7 +145,7 @@ const layer = (more: Readonly<Record<string, Schema>> = {}): Schema =>
 const charts: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
   chain: { global, targets, enabled: flag, common: any },
   storage: { global, targets, enabled: flag, common: any },
-  da: { global, targets, enabled: flag, common: any },
+  da: { global, targets: daTargets, foreignMembers, enabled: flag, common: any },
   compute: { global, targets, enabled: flag, common: any },
   gateway: { global, targets, ingress, enabled: flag, common: any },
   zerog: {
@@ -143,7 +153,7 @@ const charts: Readonly<Record<string, Readonly<Record<string, Schema>>>> = {
     common: any,
     chain: layer(),
     storage: layer(),
-    da: layer(),
+    da: layer({ targets: daTargets, foreignMembers }),
     compute: layer(),
     gateway: layer({ ingress }),
     trial: closed({ postgres: trial, nats: trial, redis: trial }),

@@ -44,12 +44,21 @@ export type Charts = ReturnType<typeof openCharts>
 
 export const LAYERS = ['chain', 'storage', 'da', 'compute', 'gateway'] as const
 
-/** What an operator must set himself; without it a chart says what is missing. */
-export const OWN_NETWORK = [
+/** What makes a network of its own, whichever layers are installed. */
+export const OWN_GENESIS = [
   '--set',
   'global.chainId=4242',
   '--set-string',
   'global.owner=0x1111111111111111111111111111111111111111',
+  '--set-string',
+  'global.fundedAccounts={0x1111111111111111111111111111111111111111}',
+  '--set-string',
+  `global.validatorPublicKeys={0x${'97'.repeat(48)}}`,
+] as const
+
+/** What an operator must set himself; without it a chart says what is missing. */
+export const OWN_NETWORK = [
+  ...OWN_GENESIS,
   '--set',
   'chain.targets.chain-validator.secretFiles.validatorKey.name=zerog-validator',
   '--set',

@@ -43,7 +43,11 @@ common:
     {{- include "zerog.peers" $ | nindent 4 }}
   {{- end }}
 {{ .target }}:
-  {{- with .spec.genesis }}
+  {{- if .spec.genesis }}
+  {{- if not $global.development }}
+  {{- if not $global.validatorPublicKeys }}{{ fail "global.validatorPublicKeys is needed: the public key of this network's validator, which zerog chain validator-key prints" }}{{ end }}
+  {{- if not $global.fundedAccounts }}{{ fail "global.fundedAccounts is needed: without an account that has money in the genesis nobody can pay for anything" }}{{ end }}
+  {{- end }}
   validatorPublicKeys: {{ toJson $global.validatorPublicKeys }}
   fundedAccounts: {{ toJson $global.fundedAccounts }}
   storageOwner: {{ required "global.owner is needed: the account that may change prices" $global.owner | quote }}
