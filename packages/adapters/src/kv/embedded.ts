@@ -8,7 +8,7 @@ import { toSortKey } from '../sorted-bytes.ts'
 import { commitCause, committedSequence, lmdbError, openLmdb } from './lmdb.ts'
 import { mergeSorted } from './merge.ts'
 import { emptyOverlay, mergeOverlays, type Overlay, putInto, sliceOverlays } from './overlay.ts'
-import { afterTable, decodeRecord, encodeRecord, splitStoredKey, storedKey, tablePrefix } from './record.ts'
+import { afterTable, decodeRecord, encodeRecord, splitStoredKey, storedKey, tablePrefix, valueIn } from './record.ts'
 import { assertRange, assertWrite } from './rules.ts'
 import { readSeal, SEQUENCE_KEY, sealBytes, sequenceRecord } from './seal.ts'
 import { verifyKv } from './verify.ts'
@@ -70,9 +70,9 @@ function openStore({ path, verify, logger }: LmdbKvOptions, name: string, unlock
   function apply(overlay: Overlay) {
     for (const key of overlay.keys) {
       const stored = Buffer.from(key, 'latin1')
-      const value = overlay.values.get(key) as Uint8Array | null
-      if (value === null) db.removeSync(stored)
-      else db.putSync(stored, encodeRecord(stored, value))
+      const record = overlay.values.get(key) as Buffer | null // what `write` put there
+      if (record === null) db.removeSync(stored)
+      else db.putSync(stored, record)
     }
     db.putSync(SEQUENCE_KEY, sequenceRecord(sequence + 1n))
   }
@@ -129,7 +129,7 @@ function openStore({ path, verify, logger }: LmdbKvOptions, name: string, unlock
       const sortKey = toSortKey(stored)
       const pending = active.values.get(sortKey) ?? (active.values.has(sortKey) ? null : committing.values.get(sortKey))
       if (pending === null) return undefined
-      if (pending !== undefined) return pending.slice()
+      if (pending !== undefined) return valueIn(pending)
     }
     const record = db.getBinaryFast(stored)
     if (record === undefined) return undefined
@@ -162,7 +162,7 @@ function openStore({ path, verify, logger }: LmdbKvOptions, name: string, unlock
     let count = 0
     try {
       for (const [stored, found] of mergeSorted(records, pending, reverse)) {
-        const value = found.kind === 'pending' ? found.value.slice() : checked(stored, found.record)
+        const value = found.kind === 'pending' ? valueIn(found.value) : checked(stored, found.record)
         yield [new Uint8Array(stored.subarray(prefixLength)), value] as const
         if (++count === limit) return
       }
@@ -185,7 +185,11 @@ function openStore({ path, verify, logger }: LmdbKvOptions, name: string, unlock
       assertOpen()
       for (const write of writes) assertWrite(write)
       commitWhenLarge()
-      for (const { table, key, value } of writes) putInto(active, toSortKey(storedKey(table, key)), value?.slice() ?? null)
+      for (const { table, key, value } of writes) {
+        const stored = storedKey(table, key)
+        // The record is the copy that the caller may not change any more.
+        putInto(active, toSortKey(stored), value === null ? null : encodeRecord(stored, value))
+      }
     },
     flush() {
       assertOpen()

@@ -1,6 +1,6 @@
 import { lowerBound } from '../sorted-bytes.ts'
 
-/** Writes that are visible but not committed yet, in key order. null stands for a deletion. */
+/** Records that are visible but not committed yet, in key order. null stands for a deletion. */
 export type Overlay = {
   readonly keys: string[]
   readonly values: Map<string, Uint8Array | null>

@@ -61,6 +61,11 @@ export function decodeRecord(stored: Uint8Array, record: Uint8Array): Uint8Array
   return crc32(value, crc32(stored)) === checksumAt(record, 4) ? new Uint8Array(value) : undefined
 }
 
+/** The value of a record that was never on disk, in memory of its own. */
+export function valueIn(record: Uint8Array): Uint8Array {
+  return new Uint8Array(record.subarray(CHECKSUM_BYTES))
+}
+
 /** Of a damaged record: whether at least its key is the one that was written. */
 export function keyIsSound(stored: Uint8Array, record: Uint8Array): boolean {
   return record.length >= CHECKSUM_BYTES && crc32(stored) === checksumAt(record, 0)
