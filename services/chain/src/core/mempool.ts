@@ -48,7 +48,7 @@ export type PoolContent = { readonly pending: readonly Transaction[]; readonly q
 /** What a transaction needs before it runs: a rule of the execution layer. */
 export type MempoolDeps = { readonly intrinsicGas: typeof intrinsicGas }
 
-type Entry = { readonly transaction: Transaction; readonly order: number }
+type Entry = { readonly transaction: Transaction; readonly order: number /** `costOf` it */; readonly cost: bigint }
 type Queue = {
   readonly sender: Hex
   state: SenderState
@@ -69,14 +69,14 @@ export function createMempool(limits: PoolLimits, deps: MempoolDeps) {
 
   const insert = (queue: Queue, entry: Entry): void => {
     queue.entries.set(entry.transaction.nonce, entry)
-    queue.cost += costOf(entry.transaction)
+    queue.cost += entry.cost
     if (queue.tail === undefined || entry.transaction.nonce > queue.tail.transaction.nonce) queue.tail = entry
     byHash.set(entry.transaction.hash, entry)
     bytes += entry.transaction.raw.length
   }
   const discard = (queue: Queue, entry: Entry): void => {
     queue.entries.delete(entry.transaction.nonce)
-    queue.cost -= costOf(entry.transaction)
+    queue.cost -= entry.cost
     if (queue.tail === entry) queue.tail = highest(queue.entries.values())
     byHash.delete(entry.transaction.hash)
     bytes -= entry.transaction.raw.length
@@ -116,8 +116,9 @@ export function createMempool(limits: PoolLimits, deps: MempoolDeps) {
     const replaced = queue.entries.get(transaction.nonce)
     if (replaced !== undefined && !outbids(transaction, replaced.transaction))
       return refuse('replacement transaction underpriced')
-    const committed = queue.cost - (replaced === undefined ? 0n : costOf(replaced.transaction))
-    const overdraft = overdrawn(transaction, state, committed)
+    const committed = queue.cost - (replaced === undefined ? 0n : replaced.cost)
+    const cost = costOf(transaction)
+    const overdraft = overdrawn(cost, state, committed)
     if (overdraft !== undefined) return refuse(overdraft)
     const removed: Transaction[] = []
     if (replaced === undefined) {
@@ -132,7 +133,7 @@ export function createMempool(limits: PoolLimits, deps: MempoolDeps) {
       removed.push(replaced.transaction)
     }
     queues.set(transaction.from, queue)
-    insert(queue, { transaction, order: replaced?.order ?? arrivals++ })
+    insert(queue, { transaction, order: replaced?.order ?? arrivals++, cost })
     return { added: transaction, removed }
   }
 
@@ -160,11 +161,11 @@ export function createMempool(limits: PoolLimits, deps: MempoolDeps) {
     if (queue === undefined) return []
     queue.state = state
     const dropped: Transaction[] = []
-    for (const entry of [...queue.entries.values()]) {
-      const { transaction } = entry
-      if (transaction.nonce >= state.nonce && costOf(transaction) <= state.balance) continue
+    // A Map may lose the entry that its iterator stands on.
+    for (const entry of queue.entries.values()) {
+      if (entry.transaction.nonce >= state.nonce && entry.cost <= state.balance) continue
       discard(queue, entry)
-      dropped.push(transaction)
+      dropped.push(entry.transaction)
     }
     return dropped
   }
@@ -211,6 +212,8 @@ export function costOf(transaction: Transaction): bigint {
   return transaction.gasLimit * transaction.maxFeePerGas + transaction.value
 }
 
+const NO_DATA = new Uint8Array(0)
+
 function refuse(message: string, { known = false, full = false } = {}): AddOutcome {
   return { refused: { known, full, message } }
 }
@@ -218,7 +221,7 @@ function refuse(message: string, { known = false, full = false } = {}): AddOutco
 function staticProblem(transaction: Transaction, { blockGasLimit, tipMin }: PoolRules, deps: MempoolDeps): string | undefined {
   const { type, gasLimit, data, to, accessList, authorizationList, maxPriorityFeePerGas } = transaction
   if (type === 3) return 'transaction type not supported: blobs are not carried by this chain, post the data to its DA layer'
-  const bytes = fromHex(data)
+  const bytes = data === '0x' ? NO_DATA : fromHex(data)
   if (to === null && bytes.length > INITCODE_BYTES_MAX) {
     return `max initcode size exceeded: code size ${bytes.length}, limit ${INITCODE_BYTES_MAX}`
   }
@@ -247,8 +250,7 @@ function stateProblem(transaction: Transaction, state: SenderState): string | un
   return undefined
 }
 
-function overdrawn(transaction: Transaction, { balance }: SenderState, committed: bigint): string | undefined {
-  const cost = costOf(transaction)
+function overdrawn(cost: bigint, { balance }: SenderState, committed: bigint): string | undefined {
   const text = 'insufficient funds for gas * price + value'
   if (balance < cost) return `${text}: balance ${balance}, tx cost ${cost}, overshot ${cost - balance}`
   const total = committed + cost
