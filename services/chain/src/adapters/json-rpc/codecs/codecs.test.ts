@@ -1,15 +1,34 @@
 import { describe, expect, test } from '@jest/globals'
+import { fromHex } from '@zerog/primitives'
 import fc from 'fast-check'
 import { JsonRpcError } from '../errors.ts'
 import { blockNumber, blockNumberOrHash } from './block.ts'
 import { blockOverrides, stateOverrides, transactionRequest } from './call.ts'
 import { DecodeError } from './decode.ts'
-import { address, bytes, hash, hexOrDecimal, parseSlot, uint64, uint256 } from './hex.ts'
+import { address, bytes, hash, hexOrDecimal, parseSlot, rawBytes, uint64, uint256 } from './hex.ts'
 import { logCriteria } from './log-filter.ts'
 import { traceRequest } from './tracer.ts'
 
 const filter = logCriteria({ alternativesMax: 3 })
 const trace = traceRequest({ stepsMax: 10 })
+
+test('raw bytes are what the text of bytes stands for, and are refused alike', () => {
+  const outcome = (decode: () => unknown): unknown => {
+    try {
+      return decode()
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  const digits = fc.string({ unit: fc.constantFrom('0', '7', 'a', 'F', 'g', '\u0130', '\u00b1', '\ud83d'), maxLength: 6 })
+  fc.assert(
+    fc.property(fc.constantFrom('0x', '0X', '', '1x'), digits, (prefix, rest) => {
+      const text = prefix + rest
+      expect(outcome(() => rawBytes(text))).toEqual(outcome(() => fromHex(bytes(text))))
+    }),
+    { numRuns: 3_000 },
+  )
+})
 
 describe('parameters that are wrong are refused in geth’s words', () => {
   test.each<[string, (value: unknown) => unknown, unknown, string]>([

@@ -36,6 +36,17 @@ export const bytes: Codec<Hex> = (value) => {
   return `0x${digits.toLowerCase()}`
 }
 
+/** The same as bytes. Node's decoder stops at what is no digit; it reads characters beyond Latin-1 by their low byte, so those are looked for. */
+export const rawBytes: Codec<Uint8Array> = (value) => {
+  const digits = byteDigits(value, 'hexutil.Bytes')
+  const decoded = Buffer.from(digits, 'hex')
+  if (2 * decoded.length !== digits.length || BEYOND_LATIN1.test(digits))
+    throw new Mismatch('invalid hex string', 'hexutil.Bytes')
+  return new Uint8Array(decoded)
+}
+
+const BEYOND_LATIN1 = /[\u0100-\uffff]/
+
 /** What is wrong with a quantity (`0x`, no leading zeros, at most `bitsMax` bits), or its value. */
 export function parseQuantity(value: string, bitsMax: 64 | 256): bigint | string {
   if (!/^0[xX]/.test(value)) return 'hex string without 0x prefix'

@@ -1,5 +1,5 @@
-import { fromHex, type Hex } from '@zerog/primitives'
-import { bytes, hexOrDecimal } from '../codecs/hex.ts'
+import type { Hex } from '@zerog/primitives'
+import { hexOrDecimal, rawBytes } from '../codecs/hex.ts'
 import { CODE, JsonRpcError } from '../errors.ts'
 import { formatReceipt } from '../format/receipt.ts'
 import {
@@ -16,20 +16,20 @@ import { untilShown } from '../until-shown.ts'
 
 /** Signed transactions in. A hash that was returned is durable in the pool. */
 export const ethSendMethods: Readonly<Record<string, Method>> = {
-  eth_sendRawTransaction: method([required(bytes)], async ({ backend, sent }, raw) => {
-    const hash = await backend.submit(fromHex(raw))
+  eth_sendRawTransaction: method([required(rawBytes)], async ({ backend, sent }, raw) => {
+    const hash = await backend.submit(raw)
     sent.push(hash)
     return hash
   }),
   // EIP-7966: the receipt in one round trip.
-  eth_sendRawTransactionSync: method([required(bytes), optional(hexOrDecimal)], async (context, raw, timeoutMs) => {
+  eth_sendRawTransactionSync: method([required(rawBytes), optional(hexOrDecimal)], async (context, raw, timeoutMs) => {
     const { syncWaitMs, syncWaitMaxMs } = context.limits
     const waitMs = timeoutMs === undefined || timeoutMs === 0n ? syncWaitMs : Math.min(Number(timeoutMs), syncWaitMaxMs)
-    return sendAndWait(context, fromHex(raw), waitMs)
+    return sendAndWait(context, raw, waitMs)
   }),
 }
 
-const RAW = [required(bytes)] as const
+const RAW = [required(rawBytes)] as const
 
 /** A batch of transactions shares the recovery of its senders and one sync. */
 export const ethSendManyMethods: Readonly<Record<string, ManyMethod>> = {
@@ -40,7 +40,7 @@ export const ethSendManyMethods: Readonly<Record<string, ManyMethod>> = {
     for (const [index, given] of params.entries()) {
       try {
         const [raw] = decodeParams(RAW, given)
-        raws.push(fromHex(raw as Hex)) // it is required
+        raws.push(raw)
         places.push(index)
       } catch (error) {
         outcomes[index] = { error }
