@@ -27,6 +27,19 @@ test('a request from outside continues the trace of its headers, and what leaves
   expect(traces.headers()).toEqual({})
 })
 
+test('without a collector the trace goes on all the same: its ids, its flags and its state', () => {
+  const traces = createTraces(createTracing())
+  const traceparent = `00-${TRACE}-b7ad6b7169203331-00`
+  const scope = traces.enter({ name: 'POST /v1/*', headers: { traceparent, tracestate: 'vendor=1' } })
+  const headers = scope.run(() => traces.headers())
+  expect(headers.traceparent).toMatch(new RegExp(`^00-${TRACE}-(?!b7ad6b7169203331)[0-9a-f]{16}-00$`))
+  expect(headers.tracestate).toBe('vendor=1')
+  scope.end()
+  const fresh = () => traces.enter({ name: 'GET /', headers: {} }).run(() => traces.current())
+  expect(fresh()).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+  expect(fresh()?.slice(3, 35)).not.toBe(fresh()?.slice(3, 35))
+})
+
 test('whatever the headers say, a request gets a trace', () => {
   const { traces } = tracesWithSpans()
   fc.assert(

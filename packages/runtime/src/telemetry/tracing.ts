@@ -5,17 +5,25 @@ import {
   createContextKey,
   defaultTextMapGetter,
   defaultTextMapSetter,
+  isSpanContextValid,
   type Link,
   type Span,
   type SpanKind,
   SpanStatusCode,
+  TraceFlags,
   type Tracer,
   trace,
 } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { ExportResultCode, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { resourceFromAttributes } from '@opentelemetry/resources'
-import { BatchSpanProcessor, SimpleSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
+import {
+  BatchSpanProcessor,
+  RandomIdGenerator,
+  SimpleSpanProcessor,
+  type SpanExporter,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'
 
 const REQUEST_ID = createContextKey('zerog.requestId')
 const propagator = new W3CTraceContextPropagator()
@@ -24,7 +32,7 @@ export type Headers = Record<string, string>
 
 /** Traces of one process. Without an exporter spans still get ids, so every log line and every error can name its trace. */
 export type Tracing = {
-  readonly tracer: Tracer
+  readonly tracer: Pick<Tracer, 'startSpan'>
   /** Ends the batch now; used at shutdown. */
   readonly flush: () => Promise<void>
   readonly stop: () => Promise<void>
@@ -40,6 +48,8 @@ export function createTracing(
   } = {},
 ): Tracing {
   useAsyncContext()
+  if (options.endpoint === undefined && options.exporter === undefined)
+    return { tracer: idsOnly(), flush: nothing, stop: nothing }
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.namespace': 'zerog', 'service.name': 'zerog', ...options.attributes }),
     spanProcessors: [
@@ -49,6 +59,25 @@ export function createTracing(
   })
   return { tracer: provider.getTracer('zerog'), flush: () => provider.forceFlush(), stop: () => provider.shutdown() }
 }
+
+/** What nobody collects has ids for log lines and for whoever is called, and nothing else: a third of the time that a span takes. */
+function idsOnly(): Tracing['tracer'] {
+  const ids = new RandomIdGenerator()
+  return {
+    startSpan(_name, _options, parent = context.active()) {
+      const known = trace.getSpanContext(parent)
+      const of = known !== undefined && isSpanContextValid(known) ? known : undefined
+      return trace.wrapSpanContext({
+        traceId: of?.traceId ?? ids.generateTraceId(),
+        spanId: ids.generateSpanId(),
+        traceFlags: of?.traceFlags ?? TraceFlags.SAMPLED,
+        ...(of?.traceState === undefined ? {} : { traceState: of.traceState }),
+      })
+    },
+  }
+}
+
+async function nothing(): Promise<void> {}
 
 /** Writes `traceparent` (and `tracestate`) of the active span into `headers`. */
 export function injectTrace(headers: Headers): Headers {
