@@ -30,6 +30,7 @@ export {
 export {
   decodeReceipt,
   decodeSignedReceipt,
+  encodedReceiptHash,
   encodeReceipt,
   encodeSignedReceipt,
   RECEIPT_BYTES,

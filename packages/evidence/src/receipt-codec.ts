@@ -1,5 +1,6 @@
-import type { Hex } from '@zerog/primitives'
-import { checkReceipt, type InferenceReceipt, isReceiptMode, RECEIPT_FIELDS } from './receipt.ts'
+import { fromHex, type Hex, keccak256, toHex } from '@zerog/primitives'
+import { type Domain, typedDigest } from './eip712.ts'
+import { checkReceipt, type InferenceReceipt, isReceiptMode, RECEIPT_FIELDS, RECEIPT_TYPE_HASH } from './receipt.ts'
 import { SIGNATURE_BYTES } from './signature.ts'
 import { createReader, createWriter, invalid } from './wire.ts'
 
@@ -40,6 +41,23 @@ export function decodeReceipt(bytes: Uint8Array): InferenceReceipt {
   return fields as InferenceReceipt // every field of RECEIPT_FIELDS was set, by its type
 }
 
+/**
+ * `receiptHash` of an encoded receipt, without its fields: half of the time, and it is taken of every answer. Only of bytes that
+ * `decodeReceipt` takes.
+ */
+export function encodedReceiptHash(bytes: Uint8Array, domain: Domain): Hex {
+  const words = new Uint8Array(32 * (1 + RECEIPT_FIELDS.length))
+  words.set(TYPE_HASH)
+  let from = 1
+  let end = 32
+  for (const size of SIZES) {
+    end += 32
+    words.set(bytes.subarray(from, from + size), end - size)
+    from += size
+  }
+  return typedDigest(domain, toHex(keccak256(words)))
+}
+
 /** The receipt's bytes, then the 65 of the signature. */
 export function encodeSignedReceipt({ receipt, signature }: SignedReceipt): Uint8Array {
   return createWriter().bytes(encodeReceipt(receipt)).hex(signature, SIGNATURE_BYTES).done()
@@ -53,6 +71,9 @@ export function decodeSignedReceipt(bytes: Uint8Array): SignedReceipt {
   reader.end()
   return { receipt, signature }
 }
+
+const TYPE_HASH = fromHex(RECEIPT_TYPE_HASH, 32)
+const SIZES = RECEIPT_FIELDS.map(encodedSize)
 
 function encodedSize({ name, sizeBytes }: (typeof RECEIPT_FIELDS)[number]): number {
   return name === 'fee' ? FEE_BYTES : sizeBytes

@@ -6,6 +6,7 @@ import {
   checkReceipt,
   decodeReceipt,
   decodeSignedReceipt,
+  encodedReceiptHash,
   encodeReceipt,
   encodeSignedReceipt,
   RECEIPT_BYTES,
@@ -29,6 +30,14 @@ describe('an encoded receipt', () => {
       fc.property(receipts(), (receipt) => {
         expect(decodeReceipt(encodeReceipt(receipt))).toEqual(receipt)
         expect(encodeReceipt(receipt)).toHaveLength(RECEIPT_BYTES)
+      }),
+    )
+  })
+
+  it('has the hash of its receipt', () => {
+    fc.assert(
+      fc.property(receipts(), (receipt) => {
+        expect(encodedReceiptHash(encodeReceipt(receipt), domain)).toBe(receiptHash(receipt, domain))
       }),
     )
   })

@@ -1,4 +1,4 @@
-import { type Domain, decodeSignedReceipt, type InferenceReceipt, receiptHash } from '@zerog/evidence'
+import { type Domain, decodeSignedReceipt, encodedReceiptHash, type InferenceReceipt, RECEIPT_BYTES } from '@zerog/evidence'
 import type { Hex } from '@zerog/primitives'
 import { feeOf, type Price } from '../broker/price.ts'
 
@@ -35,7 +35,7 @@ export function checkAnswerReceipt(
   const { receipt, signature } = signed
   const problem = firstProblem(receipt, expected)
   if (problem !== undefined) return { ok: false, problem }
-  const digest = receiptHash(receipt, expected.domain)
+  const digest = encodedReceiptHash(bytes.subarray(0, RECEIPT_BYTES), expected.domain)
   if (recover(digest, signature) !== expected.signer) return { ok: false, problem: 'signer' }
   return { ok: true, receipt, receiptHash: digest, signature }
 }
