@@ -32,6 +32,13 @@ if (existsSync(main)) {
   }
 }
 for (const name of LAZY) await import(pathToFileURL(join(app, 'packages/adapters/src', `${name}.ts`)).href)
+// What a target loads when it starts, and not before.
+for (const service of readdirSync(join(app, 'services'))) {
+  const start = join(app, 'services', service, 'src/adapters/start')
+  if (!existsSync(start) || !existsSync(join(app, 'services', service, 'node_modules'))) continue
+  for (const name of readdirSync(start).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts')))
+    await import(pathToFileURL(join(start, name)).href)
+}
 if (!existsSync(main))
   for (const service of readdirSync(join(app, 'services'))) {
     const module = join(app, 'services', service, 'src/module.ts')

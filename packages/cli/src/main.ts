@@ -2,8 +2,10 @@
 import { enableCompileCache } from 'node:module'
 import { join, resolve } from 'node:path'
 
-// Stripped and compiled once, not at every start; NODE_COMPILE_CACHE names another folder, NODE_DISABLE_COMPILE_CACHE none.
-enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(resolve(import.meta.dirname, '../../..'), '.zerog', 'cache', 'node'))
+// Stripped and compiled once, not at every start; NODE_COMPILE_CACHE names another folder, NODE_DISABLE_COMPILE_CACHE none. By the environment
+// threads and children use the same.
+process.env.NODE_COMPILE_CACHE ??= join(resolve(import.meta.dirname, '../../..'), '.zerog', 'cache', 'node')
+enableCompileCache(process.env.NODE_COMPILE_CACHE)
 
 const args = process.argv.slice(2)
 const code = args[0] === 'run' ? await runTarget() : await runCommand()
