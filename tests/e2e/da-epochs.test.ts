@@ -1,22 +1,38 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { daSignersAbi, developmentDaNode, PREDEPLOY_ADDRESSES } from '@zerog/contracts'
+import { initAuthority, issueIdentity } from '@zerog/runtime/certs'
 import { encodeFunctionData } from 'viem'
 import { removeDevnet, startDevnet, type TestDevnet, temporaryFolder, until } from './devnet.ts'
 
 jest.setTimeout(120_000)
 
+const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts')
 let dataDir: string | undefined
+let foreignDir = ''
 let devnet: TestDevnet
+let member: ChildProcess | undefined
 const old = { bytes: randomBytes(50_000), id: '' }
 
 beforeAll(async () => {
   dataDir = await temporaryFolder()
+  foreignDir = await temporaryFolder()
+  // What this installation shows to members of others.
+  const shown = join(foreignDir, 'home')
+  await initAuthority(shown, 'home')
+  for (const target of ['da-node', 'da-encoder', 'da-disperser', 'da-retriever']) {
+    await issueIdentity({ dir: shown, network: 'home', target })
+    process.env[`ZEROG_${target.toUpperCase().replaceAll('-', '_')}_IDENTITY_DIR`] = shown
+  }
   devnet = await startDevnet(dataDir)
 })
 afterAll(async () => {
+  member?.kill('SIGKILL')
+  if (foreignDir !== '') await rm(foreignDir, { recursive: true, force: true })
   if (dataDir !== undefined) await removeDevnet(dataDir)
 })
 
@@ -71,6 +87,71 @@ test('a member that registers is in the next committee once it has votes, and ou
   await asMember('leave')
   await zerog('da', 'epoch', 'make')
   expect((await zerog('da', 'committee', '--epoch', '4')).members.length).toBe(before)
+})
+
+/** A da-node of another operator: certificates of its own network, the registry by JSON-RPC, a door for this installation. */
+async function startMember(blsKeyFile: string): Promise<string> {
+  const free = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => free.once('listening', resolve))
+  const { port } = free.address() as AddressInfo // it listens
+  await new Promise((resolve) => free.close(resolve))
+  const tlsDir = join(foreignDir, 'tls')
+  await initAuthority(tlsDir, 'elsewhere')
+  await issueIdentity({ dir: tlsDir, network: 'elsewhere', target: 'da-node' })
+  const { NODE_OPTIONS: _options, ...env } = process.env
+  member = spawn(process.execPath, [MAIN, 'run', '--target=da-node'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...env,
+      ZEROG_COMMON_NETWORK: 'elsewhere',
+      ZEROG_COMMON_CHAIN_ID: '31337',
+      ZEROG_COMMON_DATA_DIR: join(foreignDir, 'data'),
+      ZEROG_COMMON_TLS_DIR: tlsDir,
+      ZEROG_COMMON_GRPC_PORT: '0',
+      ZEROG_COMMON_ADMIN_PORT: '0',
+      ZEROG_DA_NODE_KEY_FILE: blsKeyFile,
+      ZEROG_DA_NODE_CHAIN_RPC_URL: devnet.endpoints.rpcUrl,
+      ZEROG_DA_NODE_DOOR_ADDRESS: '127.0.0.1',
+      ZEROG_DA_NODE_DOOR_PORT: String(port),
+      ZEROG_DA_NODE_DOOR_AUTHORITIES_FILE: join(foreignDir, 'home', 'ca.crt'),
+    },
+  })
+  return `127.0.0.1:${port}`
+}
+
+test('a member that another operator runs is prepared, registered, probed and weighed; then no blob is certified without it', async () => {
+  const { privateKey, address } = developmentDaNode(78)
+  const [blsKeyFile, keyFile] = [join(foreignDir, 'node.key'), join(foreignDir, 'account.key')]
+  await writeFile(keyFile, privateKey)
+  await zerog('chain', 'send', address, '--value', '1')
+  await zerog('da', 'node', 'make-key', blsKeyFile)
+  const registration = join(foreignDir, 'member.json')
+  await writeFile(
+    registration,
+    JSON.stringify(await zerog('da', 'node', 'prepare', '--bls-key-file', blsKeyFile, '--for', address)),
+  )
+  const socket = await startMember(blsKeyFile)
+  const register = ['da', 'node', 'register', '--registration', registration, '--socket']
+  expect(await zerog(...register, socket, '--account', 'dev1')).toMatchObject({ reason: 'INVALID_ARGUMENT' })
+  expect(await zerog(...register, 'nowhere', '--key-file', keyFile)).toMatchObject({ reason: 'INVALID_ARGUMENT' })
+  await zerog(...register, socket, '--key-file', keyFile)
+  const probe = () => zerog('da', 'node', 'probe', address)
+  await until('the door', async () => (await probe()).provenUntil !== undefined)
+  expect(await probe()).toMatchObject({ socket, active: false })
+  // Half of the stake: the others alone have no two thirds.
+  const { members } = await zerog('da', 'committee')
+  const others = members.reduce((sum: bigint, { stake }: { stake: string }) => sum + BigInt(stake), 0n)
+  await zerog('da', 'node', 'set-votes', address, String(others))
+  const next = Number((await zerog('da', 'epoch', 'make')).epoch)
+  expect((await zerog('da', 'committee', '--epoch', String(next))).members.at(-1)).toMatchObject({ address, socket })
+  const bytes = randomBytes(200_000)
+  const { id, epoch: at } = await disperse(bytes)
+  expect(at).toBe(next)
+  const copy = join(foreignDir, 'copy.bin')
+  expect(await zerog('da', 'get', id, copy)).toMatchObject({ verified: true })
+  expect(bytes.equals(await readFile(copy))).toBe(true)
+  await zerog('da', 'node', 'leave', '--key-file', keyFile)
+  await zerog('da', 'epoch', 'make')
 })
 
 test('the keeper begins the next epoch when the present one is over, and the blob of the first one is still read', async () => {
