@@ -33,6 +33,7 @@ import { registerEvidenceRoutes } from '../http/broker/evidence-routes.ts'
 import { registerProviderRoutes } from '../http/broker/provider-routes.ts'
 import { registerProxyRoutes } from '../http/broker/proxy-routes.ts'
 import { createBrokerServer } from '../http/broker/server.ts'
+import { closeServer } from '../http/close-server.ts'
 import { providerKey, signerKey } from '../identity/keys.ts'
 import { sqlBrokerRepository } from '../sql/broker-repository.ts'
 import { memoryEvidenceRepository } from '../sql/evidence-memory-repository.ts'
@@ -312,10 +313,8 @@ export async function startBrokerWith(
     },
     async drain() {
       draining = true
-      const cancel = clock.after(LIMIT.drainMs, () => app.server.closeAllConnections())
-      await app.close()
+      await closeServer(app, { clock, limitMs: LIMIT.drainMs })
       await broker.idle()
-      cancel()
     },
     async stop() {
       stopping.abort(new ZerogError('SHUTTING_DOWN', { message: 'the broker is stopping' }))

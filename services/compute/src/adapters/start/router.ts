@@ -24,6 +24,7 @@ import { LIMITS } from '../../limits.ts'
 import { routerChain } from '../chain/router-chain.ts'
 import { transactionSender } from '../chain/sender.ts'
 import { nodeHashing } from '../curve.ts'
+import { closeServer } from '../http/close-server.ts'
 import { createHttpClient } from '../http/http-client.ts'
 import { keyRecord, registerAdmin } from '../http/router/admin-routes.ts'
 import { registerEvidence } from '../http/router/evidence-routes.ts'
@@ -142,9 +143,7 @@ export async function startRouterWith(
     health: () => healthOf(directory, clock.nowMs(), draining),
     async drain() {
       draining = true
-      const cancel = clock.after(LIMITS.router.drainMs, () => app.server.closeAllConnections())
-      await app.close()
-      cancel()
+      await closeServer(app, { clock, limitMs: LIMITS.router.drainMs })
       const late = Promise.withResolvers<void>()
       const cancelLate = clock.after(LIMITS.router.drainMs, late.resolve)
       await Promise.race([books.idle().then(() => journal.idle()), late.promise])
