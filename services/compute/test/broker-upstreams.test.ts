@@ -68,13 +68,17 @@ test('answers one after the other share a connection', async () => {
     // Some servers take a moment from the last event to the end of the response.
     setTimeout(() => response.end(), 5)
   })
+  const ids: string[] = []
   for (let index = 0; index < 10; index++) {
     const response = await chat('x', { stream: index % 2 === 0 })
+    ids.push(response.headers.get('zg-res-key') as string)
     expect(await response.text()).toContain('x')
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   upstream.behave(echo)
   expect(ports.size).toBeLessThanOrEqual(2)
+  // Their fees count a moment after their last bytes, and the next test compares sums.
+  for (const id of ids) await eventually(async () => (await installation.repository.receipt(id))?.state !== 'pending')
 })
 
 test('an upstream that fails is a 503 without a fee, and a client that leaves is left by us too', async () => {

@@ -95,14 +95,30 @@ export function upstreamEngine(
       const path = request.input.kind === 'chat' ? '/chat/completions' : '/completions'
       const response = await post(path, bodyOf(request, options), watch.signal)
       const streamed = response.headers['content-type']?.includes('text/event-stream') === true
-      const pieces = streamed
-        ? readStream(response, () => watch.expect(options.idleMs))
-        : readWhole(response, () => watch.expect(options.idleMs))
-      yield* eventsOf(pieces, request)
+      const gathered = gatherPieces(request)
+      const reader = streamed ? streamReader() : wholeReader()
+      // One generator for all of it: each one more costs every piece several turns of the microtask queue.
+      for await (const bytes of response.body.pieces) {
+        watch.expect(options.idleMs)
+        for (const piece of reader.push(bytes)) {
+          const event = gathered.event(piece)
+          if (event !== undefined) yield event
+        }
+        if (reader.done()) {
+          response.body.finish()
+          break
+        }
+      }
+      for (const piece of reader.end()) {
+        const event = gathered.event(piece)
+        if (event !== undefined) yield event
+      }
+      yield gathered.last()
       lastFailure = undefined
     } catch (error) {
-      // The reason of the watchdog says more than the cut connection.
-      const failure = watch.signal.aborted && watch.signal.reason instanceof ZerogError ? watch.signal.reason : error
+      // The reason of the watchdog says more than the cut connection, which has no reason of ours.
+      const known = error instanceof ZerogError ? error : unreachable(error)
+      const failure = watch.signal.aborted && watch.signal.reason instanceof ZerogError ? watch.signal.reason : known
       if (!outer.aborted) {
         failures.add()
         lastFailure = failure instanceof Error ? failure.message : String(failure)
@@ -113,33 +129,46 @@ export function upstreamEngine(
     }
   }
 
-  async function* eventsOf(pieces: AsyncIterable<UpstreamPiece>, request: EngineRequest): AsyncGenerator<EngineEvent> {
+  function gatherPieces(request: EngineRequest) {
     let reason: UpstreamPiece['finishReason']
     let claimed: UpstreamUsage | undefined
     let pieceCount = 0
-    for await (const piece of pieces) {
-      reason = piece.finishReason ?? reason
-      claimed = piece.usage ?? claimed
-      if (piece.text === '' && piece.delta === undefined && piece.logprobs.length === 0) continue
-      pieceCount++
-      const logprobs =
-        request.topLogprobs === undefined
-          ? []
-          : piece.logprobs.map((entry) => ({ ...entry, token: 0, top: entry.top.map((top) => ({ ...top, token: 0, top: [] })) }))
-      const delta = piece.delta === undefined ? {} : { upstreamDelta: JSON.stringify(piece.delta) }
-      yield { text: piece.text, tokens: [], logprobs, ...delta }
+    return {
+      /** undefined for a piece that shows nothing. */
+      event(piece: UpstreamPiece): EngineEvent | undefined {
+        reason = piece.finishReason ?? reason
+        claimed = piece.usage ?? claimed
+        if (piece.text === '' && piece.delta === undefined && piece.logprobs.length === 0) return undefined
+        pieceCount++
+        const logprobs =
+          request.topLogprobs === undefined
+            ? []
+            : piece.logprobs.map((entry) => ({
+                ...entry,
+                token: 0,
+                top: entry.top.map((top) => ({ ...top, token: 0, top: [] })),
+              }))
+        const delta = piece.delta === undefined ? {} : { upstreamDelta: JSON.stringify(piece.delta) }
+        return { text: piece.text, tokens: [], logprobs, ...delta }
+      },
+      last(): EngineEvent {
+        if (reason === undefined) throw brokenAnswer('the stream ended without a finish reason')
+        const { usage, estimated, clamped } = soundUsage(claimed, {
+          ...sizeOf(request),
+          pieceCount,
+          tokensMax: request.maxTokens,
+        })
+        if (estimated) unsound.add(1, { kind: 'estimated' })
+        if (clamped) unsound.add(1, { kind: 'clamped' })
+        return { text: '', tokens: [], logprobs: [], finish: { reason, usage } }
+      },
     }
-    if (reason === undefined) throw brokenAnswer('the stream ended without a finish reason')
-    const { usage, estimated, clamped } = soundUsage(claimed, { ...sizeOf(request), pieceCount, tokensMax: request.maxTokens })
-    if (estimated) unsound.add(1, { kind: 'estimated' })
-    if (clamped) unsound.add(1, { kind: 'clamped' })
-    yield { text: '', tokens: [], logprobs: [], finish: { reason, usage } }
   }
 
   async function embed(inputs: readonly string[], outer: AbortSignal) {
     const signal = AbortSignal.any([outer, AbortSignal.timeout(options.firstByteMs)])
     const response = await post('/embeddings', { model: options.upstreamModel, input: inputs, encoding_format: 'float' }, signal)
-    return readEmbeddings(await readBounded(response, () => {}), inputs)
+    return readEmbeddings(await readBounded(response), inputs)
   }
 
   return {
@@ -182,43 +211,78 @@ function sizeOf({ input, upstreamFields }: EngineRequest): { readonly promptToke
   return { promptTokensMax: promptTokensMax([...texts, ...extra]), promptBytes }
 }
 
-async function* readStream(response: HttpAnswer, arrived: () => void): AsyncGenerator<UpstreamPiece> {
+type PieceReader = {
+  push(bytes: Uint8Array): Iterable<UpstreamPiece>
+  /** What follows is of no interest. */
+  done(): boolean
+  /** After the last bytes. Throws where they were not the last. */
+  end(): Iterable<UpstreamPiece>
+}
+
+function streamReader(): PieceReader {
   const reader = eventStreamReader()
+  const count = byteCount()
   let finished = false
-  let total = 0
-  for await (const bytes of bodyBytes(response)) {
-    arrived()
-    total += bytes.length
-    if (total > LIMITS.worker.upstreamAnswerBytesMax) throw brokenAnswer('an answer beyond the limit')
-    for (const data of read(() => reader.push(bytes))) {
-      if (data === '[DONE]') {
-        response.body.finish()
-        return
+  let done = false
+  return {
+    *push(bytes) {
+      count(bytes)
+      for (const data of read(() => reader.push(bytes))) {
+        done = data === '[DONE]'
+        if (done) return
+        const piece = read(() => readUpstreamAnswer(data))
+        finished ||= piece.finishReason !== undefined
+        yield piece
       }
-      const piece = read(() => readUpstreamAnswer(data))
-      finished ||= piece.finishReason !== undefined
-      yield piece
-    }
+    },
+    done: () => done,
+    end() {
+      // Some servers leave [DONE] out; a finish reason says as much.
+      if (!done && (!finished || !reader.finished())) throw brokenAnswer('the stream was cut')
+      return []
+    },
   }
-  // Some servers leave [DONE] out; a finish reason says as much.
-  if (!finished || !reader.finished()) throw brokenAnswer('the stream was cut')
 }
 
-async function* readWhole(response: HttpAnswer, arrived: () => void): AsyncGenerator<UpstreamPiece> {
-  const text = await readBounded(response, arrived)
-  yield read(() => readUpstreamAnswer(text))
-}
-
-async function readBounded(response: HttpAnswer, arrived: () => void): Promise<string> {
+function wholeReader(): PieceReader {
+  const count = byteCount()
   const parts: Uint8Array[] = []
+  return {
+    push(bytes) {
+      count(bytes)
+      parts.push(bytes)
+      return []
+    },
+    done: () => false,
+    end: () => [read(() => readUpstreamAnswer(textOf(parts)))],
+  }
+}
+
+/** Throws where there are more of them than an answer may have. */
+function byteCount(): (bytes: Uint8Array) => void {
   let total = 0
-  for await (const bytes of bodyBytes(response)) {
-    arrived()
+  return (bytes) => {
     total += bytes.length
     if (total > LIMITS.worker.upstreamAnswerBytesMax) throw brokenAnswer('an answer beyond the limit')
-    parts.push(bytes)
   }
+}
+
+function textOf(parts: readonly Uint8Array[]): string {
   return Buffer.concat(parts).toString('utf8')
+}
+
+async function readBounded(response: HttpAnswer): Promise<string> {
+  const parts: Uint8Array[] = []
+  const count = byteCount()
+  try {
+    for await (const bytes of response.body.pieces) {
+      count(bytes)
+      parts.push(bytes)
+    }
+  } catch (error) {
+    throw error instanceof ZerogError ? error : unreachable(error)
+  }
+  return textOf(parts)
 }
 
 function readEmbeddings(text: string, inputs: readonly string[]): { vectors: number[][]; usage: EngineUsage } {
@@ -235,15 +299,6 @@ function readEmbeddings(text: string, inputs: readonly string[]): { vectors: num
   const sound = Number.isInteger(claimed) && (claimed as number) >= 0
   const promptTokens = Math.min(sound ? (claimed as number) : Math.ceil(bytes / 4), promptTokensMax(inputs))
   return { vectors, usage: { promptTokens, completionTokens: 0, cachedTokens: 0 } }
-}
-
-/** A connection that is cut within an answer. */
-async function* bodyBytes(response: HttpAnswer): AsyncGenerator<Uint8Array> {
-  try {
-    yield* response.body.pieces
-  } catch (error) {
-    throw unreachable(error)
-  }
 }
 
 /** Bytes of an upstream have one way to fail. */
