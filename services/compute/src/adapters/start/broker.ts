@@ -146,8 +146,9 @@ export async function startBrokerWith(
   const publishes = config.publish === 'da' || (config.publish === 'auto' && context.rpc.instances('da-disperser') > 0)
   const opened = await openEvidence(context, provider)
   const evidence = startEvidence(context, { at, publishes, repository: opened.evidence, books: repository })
-  const app = createBrokerServer({ bodyBytesMax: LIMIT.bodyBytesMax }, { random, traces: context.traces })
-  registerProxyRoutes(app, { broker, metrics, clock, logger })
+  const server = createBrokerServer({ bodyBytesMax: LIMIT.bodyBytesMax }, { random, traces: context.traces })
+  const { app } = server
+  registerProxyRoutes(server, { broker, metrics, clock, logger })
   registerAnswerRoutes(app, { signer, chainId, receiptAnchor: at.receiptAnchor }, { broker, repository })
   registerEvidenceRoutes(app, { broker, desk: evidence.desk, lineage: opened.lineage })
   registerProviderRoutes(app, { signer: signer.address, provider, chainId }, { broker, sha256: nodeHashing.sha256 })

@@ -1,7 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Random, Traces } from '@zerog/ports'
 import { traceHttp } from '@zerog/runtime'
 import fastify, { type FastifyInstance } from 'fastify'
+import { createDoors, type Doors } from '../doors.ts'
 import { zeroGError } from './errors.ts'
 
 /** Browser pages of other origins call brokers, and must see the answer's id. */
@@ -15,22 +16,38 @@ export function corsFor({ origin }: IncomingHttpHeaders): Readonly<Record<string
   return origin === undefined ? {} : CORS_HEADERS
 }
 
+export type BrokerServer = {
+  /** Every route but those of `doors`. */
+  readonly app: FastifyInstance
+  readonly doors: Pick<Doors, 'post'>
+  /** No new requests are taken. */
+  closing(): boolean
+}
+
 /** The HTTP face of a broker without its routes. Bodies arrive as bytes, whatever their type: receipts are about the exact bytes. */
 export function createBrokerServer(
   options: { readonly bodyBytesMax: number },
   deps: { readonly random: Random; readonly traces: Traces },
-): FastifyInstance {
+): BrokerServer {
+  const { bodyBytesMax } = options
+  const idOf = ({ headers }: IncomingMessage) => given(headers['x-request-id']) ?? deps.random.uuid()
+  const doors = createDoors({ bodyBytesMax, keepAliveMs: 75_000 }, { traces: deps.traces, idOf })
+  let closing = false
   const app = fastify({
-    bodyLimit: options.bodyBytesMax,
-    keepAliveTimeout: 75_000,
-    genReqId: ({ headers }) => given(headers['x-request-id']) ?? deps.random.uuid(),
+    bodyLimit: bodyBytesMax,
+    serverFactory: doors.serverFactory,
+    genReqId: idOf,
     // Paths have addresses and model names in them.
     routerOptions: { maxParamLength: 300 },
+    forceCloseConnections: 'idle',
     return503OnClosing: true,
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   traceHttp(app, deps.traces)
+  app.addHook('preClose', async () => {
+    closing = true
+  })
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers({ ...corsFor(request.headers), 'x-request-id': request.id })
     if (request.method !== 'OPTIONS') return done()
@@ -51,7 +68,7 @@ export function createBrokerServer(
     const { status, headers, body } = zeroGError(error)
     return reply.code(status).headers(headers).send(body)
   })
-  return app
+  return { app, doors, closing: () => closing }
 }
 
 /** An id of the caller, if it is one that a log line can bear. */
