@@ -13,7 +13,7 @@ async function batchOf(repository: BrokerRepository, users: readonly Hex[], toke
   for (const user of users) {
     const receipts = await repository.billable(user, 100)
     const carry = await repository.carry(user)
-    const sum = receipts.reduce((total, { receipt }) => total + receipt.fee, 0n) + (carry?.amount ?? 0n)
+    const sum = receipts.reduce((total, { fee }) => total + fee, 0n) + (carry?.amount ?? 0n)
     taken.push({
       user,
       requestsHash: word(Number(BigInt(user) % 1000n) + 1),
@@ -75,7 +75,7 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
       // One answer is owed once: the dearer of its receipts.
       expect(await repository.unsettled(ALICE)).toBe(8n)
       await repository.changeReceipts({ ...none, acknowledged: ['chatcmpl-s'] })
-      expect((await repository.billable(ALICE, 10)).map(({ kind, receipt }) => [kind, receipt.fee])).toEqual([['final', 8n]])
+      expect((await repository.billable(ALICE, 10)).map(({ kind, fee }) => [kind, fee])).toEqual([['final', 8n]])
     })
 
     test('a cut stream owes its checkpoint, a cut answer nothing', async () => {
@@ -86,7 +86,7 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
         receiptRecord({ id: 'chatcmpl-w', fee: 9n }),
       ])
       await repository.changeReceipts({ ...none, cut: ['chatcmpl-s', 'chatcmpl-w', 'chatcmpl-unknown'] })
-      expect((await repository.billable(ALICE, 10)).map(({ kind, receipt }) => [kind, receipt.fee])).toEqual([['checkpoint', 3n]])
+      expect((await repository.billable(ALICE, 10)).map(({ kind, fee }) => [kind, fee])).toEqual([['checkpoint', 3n]])
       expect(await repository.unsettled(ALICE)).toBe(3n)
       expect((await repository.receipt('chatcmpl-w'))?.state).toBe('void')
       // Too late: the cut decided.
@@ -126,7 +126,7 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
       expect(await repository.unsettled(ALICE)).toBe(11n)
       const outcome = await repository.changeReceipts({ ...none, acknowledged: ['chatcmpl-s'] })
       expect([...outcome.acknowledged]).toEqual(['chatcmpl-s'])
-      expect((await repository.billable(ALICE, 10)).map(({ receipt }) => receipt.fee)).toEqual([11n])
+      expect((await repository.billable(ALICE, 10)).map(({ fee }) => fee)).toEqual([11n])
       expect(await repository.expire(1_000_000)).toEqual([])
       expect(await repository.unsettled(ALICE)).toBe(11n)
     })
@@ -138,7 +138,7 @@ export function brokerRepositorySuite(name: string, open: () => Promise<BrokerRe
       expect((await repository.receipt('chatcmpl-s'))?.receipt.fee).toBe(3n)
       await repository.appendReceipts([at(6n)])
       await repository.changeReceipts({ ...none, cut: ['chatcmpl-s'] })
-      expect((await repository.billable(ALICE, 10)).map(({ receipt }) => receipt.fee)).toEqual([6n])
+      expect((await repository.billable(ALICE, 10)).map(({ fee }) => fee)).toEqual([6n])
     })
 
     test('keeps whatever a model or a parameter is called', async () => {

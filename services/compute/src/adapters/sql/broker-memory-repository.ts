@@ -124,7 +124,8 @@ export function memoryBrokerRepository(): BrokerRepository {
     async billable(user, limit) {
       return ofUser(user)
         .filter((stored) => stored.state === 'billable')
-        .sort((a, b) => (a.receipt.nonce < b.receipt.nonce ? -1 : 1))
+        .map(({ id, kind, receiptHash, salt, receipt: { fee, nonce } }) => ({ id, kind, receiptHash, salt, fee, nonce }))
+        .sort((a, b) => (a.nonce < b.nonce ? -1 : 1))
         .slice(0, limit)
     },
     carry: async (user) => carries.get(user),

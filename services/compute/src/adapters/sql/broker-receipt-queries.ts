@@ -2,7 +2,7 @@ import type { Sql, SqlSession } from '@zerog/ports'
 import { fromHex, toHex } from '@zerog/primitives'
 import type { BrokerRepository } from '../../app/broker/repository.ts'
 import { receiptJournal } from './broker-journal.ts'
-import { RECEIPT_COLUMNS, type ReceiptRow, toReceipt } from './broker-rows.ts'
+import { type BillableRow, RECEIPT_COLUMNS, type ReceiptRow, toReceipt } from './broker-rows.ts'
 
 type Methods =
   | 'appendReceipts'
@@ -90,12 +90,21 @@ export function receiptQueries(sql: Sql, provider: Uint8Array): Pick<BrokerRepos
         oldestMs: Number(row.oldest_ms),
       }))
     },
-    billable: (user, limit) =>
-      select(`WHERE provider = $1 AND user_address = $2 AND state = 'billable' ORDER BY nonce LIMIT $3`, [
-        provider,
-        fromHex(user, 20),
-        limit,
-      ]),
+    async billable(user, limit) {
+      const rows = await sql.query<BillableRow>(
+        `SELECT id, kind, receipt_hash, salt, fee::text AS fee, nonce FROM compute_broker.receipts
+         WHERE provider = $1 AND user_address = $2 AND state = 'billable' ORDER BY nonce LIMIT $3`,
+        [provider, fromHex(user, 20), limit],
+      )
+      return rows.map(({ id, kind, receipt_hash: hash, salt, fee, nonce }) => ({
+        id,
+        kind,
+        receiptHash: toHex(hash),
+        salt: toHex(salt),
+        fee: BigInt(fee),
+        nonce,
+      }))
+    },
     async carry(user) {
       const rows = await sql.query<{ requests_hash: Uint8Array; amount: string }>(
         'SELECT requests_hash, amount::text AS amount FROM compute_broker.carries WHERE provider = $1 AND user_address = $2',

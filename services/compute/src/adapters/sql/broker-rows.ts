@@ -21,6 +21,15 @@ export type ReceiptRow = {
   leaf_index: number | null
 }
 
+export type BillableRow = {
+  id: string
+  kind: ReceiptKind
+  receipt_hash: Uint8Array
+  salt: Uint8Array
+  fee: string
+  nonce: bigint
+}
+
 export type BatchRow = {
   batch_id: bigint
   state: BatchState

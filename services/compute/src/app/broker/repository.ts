@@ -99,6 +99,12 @@ export type NewBatch = {
   readonly users: readonly (BatchUser & { readonly receiptIds: readonly string[] })[]
 }
 
+/** What a batch needs of a receipt: a thousand whole ones take long to read. */
+export type BillableReceipt = Pick<ReceiptRecord, 'id' | 'kind' | 'receiptHash' | 'salt'> & {
+  readonly fee: bigint
+  readonly nonce: bigint
+}
+
 export type UnsettledUser = {
   readonly user: Hex
   readonly amount: bigint
@@ -131,7 +137,7 @@ export type BrokerRepository = {
   /** Users with billable receipts or a carry, those who wait longest first. */
   billableUsers(limit: number): Promise<readonly UnsettledUser[]>
   /** Billable receipts of a user, oldest first. */
-  billable(user: Hex, limit: number): Promise<readonly StoredReceipt[]>
+  billable(user: Hex, limit: number): Promise<readonly BillableReceipt[]>
   carry(user: Hex): Promise<Carry | undefined>
   /** Takes receipts and carries into a batch, all or nothing: WRITE_CONFLICT as WRONG_STATE where one is not billable any more. */
   createBatch(batch: NewBatch, token: bigint): Promise<Batch>

@@ -126,13 +126,7 @@ export function createSettlement(options: SettlementOptions, deps: SettlementDep
         user,
         accountNonce: nonce,
         carry,
-        receipts: receipts.map(({ id, receiptHash, salt, receipt }) => ({
-          id,
-          receiptHash,
-          salt,
-          fee: receipt.fee,
-          nonce: receipt.nonce,
-        })),
+        receipts,
       })
     }
     return claimants
