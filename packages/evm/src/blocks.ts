@@ -1,6 +1,6 @@
 import { assert, fromHex, type Hex, toHex, ZerogError } from '@zerog/primitives'
 import { decodeBlock, encodeBlock, headerHash, receiptsRoot, transactionsRoot } from './codec/block.ts'
-import { bloomBytes, bloomText, EMPTY_BLOOM, logsBloom } from './codec/bloom.ts'
+import { bloomBytes, EMPTY_BLOOM, receiptBloom } from './codec/bloom.ts'
 import type { Engine } from './engine/engine.ts'
 import { transactionRequest } from './engine/requests.ts'
 import { BEACON_ROOTS_ADDRESS, HISTORY_ADDRESS, SYSTEM_ADDRESS, SYSTEM_CALL_GAS } from './engine/system-contracts.ts'
@@ -124,7 +124,7 @@ export function toReceipt(transaction: Transaction, applied: Applied, cumulative
     cumulativeGasUsed,
     effectiveGasPrice: applied.effectiveGasPrice,
     logs: applied.logs,
-    logsBloom: applied.logs.length === 0 ? EMPTY_BLOOM : bloomText(logsBloom(applied.logs)),
+    logsBloom: receiptBloom(applied.logs),
     contractAddress: applied.contractAddress,
   }
 }
@@ -167,9 +167,9 @@ function finish(
 
 function unionBloom(receipts: readonly Receipt[]): Hex {
   const union = new Uint8Array(256)
-  for (const { logsBloom: text } of receipts) {
-    if (text === EMPTY_BLOOM) continue
-    const bits = bloomBytes(text)
+  for (const receipt of receipts) {
+    if (receipt.logsBloom === EMPTY_BLOOM) continue
+    const bits = bloomBytes(receipt)
     for (let index = 0; index < 256; index++) union[index] = (union[index] as number) | (bits[index] as number)
   }
   return toHex(union)

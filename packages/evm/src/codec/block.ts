@@ -1,9 +1,9 @@
 import { fromHex, type Hex, toHex, ZerogError } from '@zerog/primitives'
-import type { Header, Receipt, Transaction } from '../executor.ts'
+import type { Header, Log, Receipt, Transaction } from '../executor.ts'
 import { listRoot } from '../trie/trie.ts'
 import { bloomBytes, EMPTY_BLOOM } from './bloom.ts'
 import { keccakHex } from './keccak.ts'
-import { type RlpItem, rlpDecode, rlpEncode, rlpInteger, toBytes, toInteger, toList } from './rlp.ts'
+import { type RlpItem, rlpDecode, rlpEncode, rlpInteger, rlpListOf, toBytes, toInteger, toList } from './rlp.ts'
 import { bodyItem, decodeTransaction } from './transaction.ts'
 
 /** docs/spec/header.md: the 21 fields of a Prague header in their order. */
@@ -88,36 +88,52 @@ export function receiptsRoot(receipts: readonly Receipt[]): Hex {
 
 /** EIP-2718: type byte and RLP of [status, cumulativeGasUsed, bloom, logs]; no type byte for type 0. */
 export function encodeReceipt(receipt: Receipt): Uint8Array {
-  const body = rlpEncode([
-    receipt.status === 1 ? Uint8Array.of(1) : new Uint8Array(0),
-    rlpInteger(receipt.cumulativeGasUsed),
-    receipt.logsBloom === EMPTY_BLOOM ? NO_BITS : bloomBytes(receipt.logsBloom),
-    receipt.logs.map(({ address, topics, data }) => [fromHex(address), topics.map((topic) => fromHex(topic)), fromHex(data)]),
-  ])
-  if (receipt.type === 0) return body
-  const out = new Uint8Array(body.length + 1)
-  out[0] = receipt.type
-  out.set(body, 1)
+  const parts = [receipt.status === 1 ? ONE : EMPTY_STRING, rlpEncode(rlpInteger(receipt.cumulativeGasUsed)), BLOOM_HEAD]
+  parts.push(receipt.logsBloom === EMPTY_BLOOM ? NO_BITS : bloomBytes(receipt), encodeLogs(receipt.logs))
+  const out = rlpListOf(parts, receipt.type === 0 ? 0 : 1)
+  if (receipt.type !== 0) out[0] = receipt.type
   return out
 }
 
 /** What a stored receipt needs beside its transaction: [status, gasUsed, effectiveGasPrice, contractAddress, logs] in a list. */
 export function packReceipts(receipts: readonly Receipt[]): Uint8Array {
-  return rlpEncode(
-    receipts.map((receipt) => [
-      Uint8Array.of(receipt.type, receipt.status),
-      rlpInteger(receipt.gasUsed),
-      rlpInteger(receipt.cumulativeGasUsed),
-      rlpInteger(receipt.effectiveGasPrice),
-      receipt.contractAddress === null ? new Uint8Array(0) : fromHex(receipt.contractAddress),
-      receipt.logsBloom === EMPTY_BLOOM ? NOTHING : bloomBytes(receipt.logsBloom),
-      receipt.logs.map(({ address, topics, data }) => [fromHex(address), topics.map((topic) => fromHex(topic)), fromHex(data)]),
-    ]),
+  return rlpListOf(
+    receipts.map((receipt) => {
+      const { contractAddress } = receipt
+      const bits = receipt.logsBloom === EMPTY_BLOOM ? [EMPTY_STRING] : [BLOOM_HEAD, bloomBytes(receipt)]
+      return rlpListOf([
+        rlpEncode(Uint8Array.of(receipt.type, receipt.status)),
+        rlpEncode(rlpInteger(receipt.gasUsed)),
+        rlpEncode(rlpInteger(receipt.cumulativeGasUsed)),
+        rlpEncode(rlpInteger(receipt.effectiveGasPrice)),
+        contractAddress === null ? EMPTY_STRING : rlpEncode(fromHex(contractAddress)),
+        ...bits,
+        encodeLogs(receipt.logs),
+      ])
+    }),
   )
 }
 
 const NO_BITS = new Uint8Array(256)
-const NOTHING = new Uint8Array(0)
+const ONE = Uint8Array.of(1)
+const EMPTY_STRING = Uint8Array.of(0x80)
+const EMPTY_LIST = Uint8Array.of(0xc0)
+/** Of 256 bytes. */
+const BLOOM_HEAD = Uint8Array.of(0xb9, 1, 0)
+
+/** Logs that were encoded for the receipts' root and are encoded again for the block's record. */
+const logsEncoded = new WeakMap<readonly Log[], Uint8Array>()
+
+function encodeLogs(logs: readonly Log[]): Uint8Array {
+  if (logs.length === 0) return EMPTY_LIST
+  const known = logsEncoded.get(logs)
+  if (known !== undefined) return known
+  const encoded = rlpEncode(
+    logs.map(({ address, topics, data }) => [fromHex(address), topics.map((topic) => fromHex(topic)), fromHex(data)]),
+  )
+  logsEncoded.set(logs, encoded)
+  return encoded
+}
 
 /** Reads what `packReceipts` wrote. Throws INVALID_ARGUMENT. */
 export function unpackReceipts(packed: Uint8Array): Receipt[] {

@@ -1,5 +1,5 @@
 import { fromHex, type Hex, toHex } from '@zerog/primitives'
-import type { Log } from '../executor.ts'
+import type { Log, Receipt } from '../executor.ts'
 import { keccak256 } from './keccak.ts'
 
 export const EMPTY_BLOOM: Hex = toHex(new Uint8Array(256))
@@ -54,20 +54,22 @@ function addPlaces(bloom: Uint8Array, packed: number): void {
   }
 }
 
-/** Bytes of blooms by their text: a block reads each of its receipts' several times. Nobody changes them. */
-const decoded = new Map<Hex, Uint8Array>()
-const DECODED_MAX = 4_096
+/** Bits of the blooms that were made here, by the logs they were made of: a block needs a receipt's several times. */
+const made = new WeakMap<readonly Log[], { readonly text: Hex; readonly bits: Uint8Array }>()
 
-/** The text of a bloom that nobody changes any more. */
-export function bloomText(bloom: Uint8Array): Hex {
-  const text = toHex(bloom)
-  if (decoded.size >= DECODED_MAX) decoded.clear()
-  decoded.set(text, bloom)
+/** The text of the bloom of one receipt's logs. */
+export function receiptBloom(logs: readonly Log[]): Hex {
+  if (logs.length === 0) return EMPTY_BLOOM
+  const bits = logsBloom(logs)
+  const text = toHex(bits)
+  made.set(logs, { text, bits })
   return text
 }
 
-export function bloomBytes(text: Hex): Uint8Array {
-  return decoded.get(text) ?? fromHex(text, 256)
+/** Nobody changes them. */
+export function bloomBytes({ logs, logsBloom: text }: Pick<Receipt, 'logs' | 'logsBloom'>): Uint8Array {
+  const known = made.get(logs)
+  return known !== undefined && known.text === text ? known.bits : fromHex(text, 256)
 }
 
 /** Whether an address or topic may be in the logs behind a bloom (false positives, never false negatives). */

@@ -13,6 +13,19 @@ export function rlpEncode(item: RlpItem): Uint8Array {
   return out
 }
 
+/** The list of items that are encoded already, behind `prefix` bytes of 0. */
+export function rlpListOf(encoded: readonly Uint8Array[], prefix = 0): Uint8Array {
+  let payload = 0
+  for (const item of encoded) payload += item.length
+  const out = new Uint8Array(prefix + headLength(payload) + payload)
+  let at = writeHead(0xc0, payload, out, prefix)
+  for (const item of encoded) {
+    out.set(item, at)
+    at += item.length
+  }
+  return out
+}
+
 /** The one item that `input` holds. Throws INVALID_ARGUMENT for trailing bytes and everything that is not canonical. */
 export function rlpDecode(input: Uint8Array): RlpItem {
   const item = read(input, 0, input.length, 0)

@@ -18,7 +18,7 @@ export type IntrinsicParts = {
 /** Gas of a transaction's bytes, before execution. */
 export function intrinsicGas({ data, creation, accessList, authorizationCount }: IntrinsicParts): IntrinsicGas {
   let zeros = 0
-  for (const byte of data) if (byte === 0) zeros += 1
+  for (let index = 0; index < data.length; index++) if (data[index] === 0) zeros += 1
   const tokens = zeros + 4 * (data.length - zeros)
   let gas = 21_000 + 4 * tokens
   if (creation) gas += 32_000 + 2 * Math.ceil(data.length / 32)
