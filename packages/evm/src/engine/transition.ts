@@ -3,11 +3,12 @@ import { recoverAddress } from '../codec/signature.ts'
 import { authorizationHash, createAddress } from '../codec/transaction.ts'
 import type { AccessListItem, Authorization, BlockEnvironment, Log, Refusal } from '../executor.ts'
 import { INITCODE_BYTES_MAX } from '../limits.ts'
-import { type AccountRecord, EMPTY_CODE_HASH, NEW_ACCOUNT, stateKey, type WorldState } from '../state/world-state.ts'
+import { type AccountRecord, EMPTY_CODE_HASH, NEW_ACCOUNT, type WorldState } from '../state/world-state.ts'
 import { type BlobFields, blobGasOf, checkBlobs } from './blobs.ts'
 import { delegationOf } from './delegation.ts'
 import type { Engine, Ran } from './engine.ts'
 import { AUTHORIZATION_REFUND, intrinsicGas } from './gas.ts'
+import { keyOf } from './keys.ts'
 
 /** What a transaction or a call asks of the state transition. */
 export type MessageRequest = {
@@ -243,7 +244,7 @@ function authorize(state: WorldState, request: MessageRequest): { readonly refun
     const authority = recoverAuthority(authorization)
     if (authority === undefined) continue
     authorities.push(authority)
-    const key = stateKey(authority)
+    const key = keyOf(authority)
     const account = state.account(key)
     const code = account === undefined ? NOTHING : state.code(account.codeHash)
     if (code.length > 0 && delegationOf(code) === undefined) continue
@@ -276,19 +277,6 @@ function moveFunds(
   state.putAccount(receiver, { ...target, balance: target.balance + value })
 }
 
-/** State keys of addresses that came before: a transaction asks for its own several times. */
-const keys = new Map<Hex, string>()
-const KEYS_MAX = 10_000
-
-function keyOf(address: Hex): string {
-  const known = keys.get(address)
-  if (known !== undefined) return known
-  const key = stateKey(address)
-  if (keys.size >= KEYS_MAX) keys.clear()
-  keys.set(address, key)
-  return key
-}
-
 /** The sender's funds were checked; nobody has code to run. Beside an authorization list. */
 function transfer(state: WorldState, { from, to, value }: MessageRequest): Ran {
   if (value > 0n) {
@@ -316,7 +304,7 @@ export async function systemCall(
   { caller, to, data, gas }: { readonly caller: Hex; readonly to: Hex; readonly data: Uint8Array; readonly gas: bigint },
 ): Promise<void> {
   const { state } = engine
-  const target = state.account(stateKey(to))
+  const target = state.account(keyOf(to))
   if (target === undefined || equalBytes(target.codeHash, EMPTY_CODE_HASH)) return
   state.checkpoint()
   await engine.run({

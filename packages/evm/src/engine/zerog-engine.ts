@@ -8,6 +8,7 @@ import { TURN_MS } from '../limits.ts'
 import { createWorldState, stateKey } from '../state/world-state.ts'
 import { historicHash } from './block-hash.ts'
 import type { Engine, EngineMessage, EngineOptions, Ran } from './engine.ts'
+import { keyOf } from './keys.ts'
 
 /** Analyses are the same for every engine of the process. */
 const codes = createCodeCache()
@@ -31,8 +32,8 @@ export function createZerogEngine({ fork, chainId, store, precompiles: custom, b
 
   /** Sets what code sees and what is warm before the first opcode (EIP-2929, 2930, 3651). */
   const prepare = (message: EngineMessage, block: BlockEnvironment): void => {
-    const origin = stateKey(message.from)
-    const beneficiary = stateKey(block.beneficiary)
+    const origin = keyOf(message.from)
+    const beneficiary = keyOf(block.beneficiary)
     machine.environment = {
       origin,
       gasPrice: message.gasPrice,
@@ -51,23 +52,23 @@ export function createZerogEngine({ fork, chainId, store, precompiles: custom, b
     substate.reset(message.reportsAccesses)
     substate.preload(origin)
     substate.preload(beneficiary)
-    if (message.to !== null) substate.preload(stateKey(message.to))
-    for (const authority of message.authorities) substate.preload(stateKey(authority))
+    if (message.to !== null) substate.preload(keyOf(message.to))
+    for (const authority of message.authorities) substate.preload(keyOf(authority))
     for (const { address, storageKeys } of message.accessList) {
-      substate.preloadListed(stateKey(address), storageKeys.map(stateKey))
+      substate.preloadListed(keyOf(address), storageKeys.map(stateKey))
     }
   }
 
   const start = (message: EngineMessage): void => {
-    const common = { caller: stateKey(message.from), value: message.value, gas: gasNumber(message.gas) }
+    const common = { caller: keyOf(message.from), value: message.value, gas: gasNumber(message.gas) }
     if (message.to === null) machine.startCreation({ ...common, code: message.data })
-    else machine.startCall({ ...common, address: stateKey(message.to), input: message.data })
+    else machine.startCall({ ...common, address: keyOf(message.to), input: message.data })
   }
 
   const run = async (message: EngineMessage): Promise<Ran> => {
     assert(environment !== undefined, 'a state was opened')
     await turn()
-    if (message.to !== null && machine.awaits(stateKey(message.to))) await machine.loading
+    if (message.to !== null && machine.awaits(keyOf(message.to))) await machine.loading
     prepare(message, environment)
     start(message)
     while (!machine.run(turnStartedMs + TURN_MS)) {
@@ -99,7 +100,7 @@ export function createZerogEngine({ fork, chainId, store, precompiles: custom, b
       abort = signal
     },
     turn,
-    isPrecompile: (address: Hex) => precompiles.has(stateKey(address)),
+    isPrecompile: (address: Hex) => precompiles.has(keyOf(address)),
     run,
     listen: (hooks) => {
       machine.hooks = hooks
