@@ -259,6 +259,7 @@ const OWN: Readonly<Record<Layer, readonly Panel[]>> = {
       'reqps',
       query(by('route, status', rate('zerog_compute_broker_requests_total')), '{{route}} {{status}}'),
     ),
+    times('receipt durable, broker', 'zerog_compute_broker_durable_seconds'),
     panel(
       'unsettled fees, wei',
       'short',

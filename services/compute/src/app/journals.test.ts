@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import { systemClock } from '@zerog/adapters/clock/system'
 import { silentLogger } from '@zerog/runtime'
 import { createJournal as createBrokerJournal } from './broker/journal.ts'
 import { createJournal as createRouterJournal } from './router/journal.ts'
@@ -18,7 +19,9 @@ async function afterMicrotasks(hops: number): Promise<void> {
 describe('an entry that comes just when the last write is told', () => {
   test.each(HOPS)('is written by the broker (%d microtasks later)', async (hops) => {
     const repository = { appendReceipts: async () => {}, changeReceipts: async () => ({ acknowledged: new Set<string>() }) }
-    const journal = createBrokerJournal({ batchMax: 10, waitingMax: 10 }, { repository, gather: async () => {} })
+    const metrics = { durableSeconds: { observe: () => {} } }
+    const deps = { repository, gather: async () => {}, metrics, clock: systemClock }
+    const journal = createBrokerJournal({ batchMax: 10, waitingMax: 10 }, deps)
     await journal.cut('first')
     await afterMicrotasks(hops)
     expect(await fate(journal.cut('second'))).toBe('done')

@@ -106,7 +106,7 @@ export async function startBrokerWith(
   })
   const journal = createJournal(
     { batchMax: LIMIT.journalBatchMax, waitingMax: LIMIT.journalWaitingMax },
-    { repository, gather: () => clock.sleep(LIMIT.fatesGatherMs) },
+    { repository, gather: () => clock.sleep(LIMIT.fatesGatherMs), metrics, clock },
   )
   const priceOf = priceList(config)
   const receiptMaker = createReceiptMaker({ provider, domain, acknowledgeMs: config.acknowledgeMs }, { signer, random, clock })
@@ -323,6 +323,8 @@ export async function startBrokerWith(
       await app.close()
       await broker.idle()
       await Promise.allSettled([following, ...loops])
+      // Nothing stays in the journal: a broker of the release before, to which somebody goes back, would not look there.
+      await repository.expire(clock.nowMs()).catch((error) => logger.warn('journal_not_moved', { error }))
       await upstreams.close()
     },
   }

@@ -1,4 +1,6 @@
+import type { Clock } from '@zerog/ports'
 import { type Drainer, drainer, ZerogError } from '@zerog/primitives'
+import type { BrokerMetrics } from './metrics.ts'
 import type { BrokerRepository, ReceiptRecord } from './repository.ts'
 
 /**
@@ -31,9 +33,11 @@ export function createJournal(
     readonly repository: Pick<BrokerRepository, 'appendReceipts' | 'changeReceipts'>
     /** Resolves when what became of answers was gathered long enough. */
     readonly gather: () => Promise<void>
+    readonly metrics: Pick<BrokerMetrics, 'durableSeconds'>
+    readonly clock: Pick<Clock, 'monotonicMs'>
   },
 ): Journal {
-  const { repository } = deps
+  const { repository, clock } = deps
   const receipts = openLane<ReceiptRecord>(async (records) => {
     await repository.appendReceipts(records)
     return () => true
@@ -84,13 +88,15 @@ export function createJournal(
     }
   }
 
+  async function keep(record: ReceiptRecord): Promise<void> {
+    const startedMs = clock.monotonicMs()
+    await receipts.submit(record)
+    deps.metrics.durableSeconds.observe((clock.monotonicMs() - startedMs) / 1000)
+  }
+
   return {
-    async checkpoint(record) {
-      await receipts.submit(record)
-    },
-    async final(record) {
-      await receipts.submit(record)
-    },
+    checkpoint: keep,
+    final: keep,
     acknowledged: (id) => fates.submit({ kind: 'acknowledged', id }),
     async cut(id) {
       await fates.submit({ kind: 'cut', id })

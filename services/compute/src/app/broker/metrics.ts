@@ -7,6 +7,7 @@ export type BrokerMetrics = {
   readonly usageClamped: Counter
   readonly requestSeconds: Histogram
   readonly firstByteSeconds: Histogram
+  readonly durableSeconds: Histogram
   readonly batches: Counter
   readonly settlements: Counter
   readonly settledWei: Counter
@@ -17,6 +18,7 @@ export type BrokerMetrics = {
 }
 
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120]
+const DURABLE_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30]
 
 export function brokerMetrics(
   meter: Meter,
@@ -56,6 +58,11 @@ export function brokerMetrics(
       name: 'zerog_compute_broker_first_byte_seconds',
       help: 'Time from the request to the first byte of a streamed answer.',
       buckets: SECONDS,
+    }),
+    durableSeconds: meter.histogram({
+      name: 'zerog_compute_broker_durable_seconds',
+      help: 'Time until a signed receipt was durable, which its answer waits for.',
+      buckets: DURABLE_SECONDS,
     }),
     batches: counter('batches', 'Batches by the step that they reached.', ['step']),
     settlements: counter('settlements', 'Users settled, by outcome.', ['status']),
