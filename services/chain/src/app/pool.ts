@@ -40,8 +40,8 @@ export type PoolDeps = {
   readonly executor: Executor
   readonly ledger: Ledger
   readonly logger: Logger
-  /** Settles with the block that is being made or about to be; undefined while none is. Default: none ever is. */
-  readonly blockUnderway?: () => Promise<unknown> | undefined
+  /** Resolves with the block that is being made or about to be, or because that takes long; undefined while none is. Default: none ever is. */
+  readonly blockUnderway?: () => Promise<void> | undefined
 }
 
 export type PoolOptions = {
@@ -171,8 +171,7 @@ export async function openPool(
     for (let rounds = 0; rounds < ROUNDS_AWAITED_MAX; rounds++) {
       const underway = blockUnderway()
       if (underway === undefined) break
-      // Its failure stops the node; the flush below says the same.
-      await underway.catch(() => undefined)
+      await underway
       if (transactions.every(({ hash }) => !places.has(hash) && !committing.has(hash))) return
     }
     await kv.flush()

@@ -42,6 +42,9 @@ export type ProducerDeps = {
 /** Longest that a block on demand waits for transactions that are on their way into the pool. */
 const GATHER_MS_MAX = 50
 
+/** Longest that an answer waits for one block's sync, before it asks for its own: contracts may run for seconds. */
+const UNDERWAY_MS_MAX = 200
+
 export type Producer = ReturnType<typeof createProducer>
 
 /** The single leader: builds on its head, has its voter finalize the block and extends the ledger, one block at a time. */
@@ -116,12 +119,15 @@ export function createProducer(options: { readonly network: Network; readonly se
    * transactions are recovered at once, so a chain without load never waits here.
    */
   const gathered = async (): Promise<void> => {
-    if (deps.arrivals.busy === 0) return
+    if (deps.arrivals.busy > 0) await atMost(GATHER_MS_MAX, deps.arrivals.idle())
+  }
+  /** Waits for what never rejects, but not longer. */
+  const atMost = async (limitMs: number, work: Promise<unknown>): Promise<void> => {
     let stop: Cancel = () => undefined
     const late = new Promise<void>((resolve) => {
-      stop = clock.after(GATHER_MS_MAX, resolve)
+      stop = clock.after(limitMs, resolve)
     })
-    await Promise.race([deps.arrivals.idle(), late])
+    await Promise.race([work, late])
     stop()
   }
 
@@ -174,8 +180,16 @@ export function createProducer(options: { readonly network: Network; readonly se
   return {
     exclusively,
     sealOne,
-    /** On demand: the block that what waits goes into, or the one before it. */
-    underway: (): Promise<unknown> | undefined => underway,
+    /**
+     * On demand: settles with the block that what waits goes into, or the one before it, and before that where it takes long. Its failure
+     * stops the node.
+     */
+    underway: (): Promise<void> | undefined =>
+      underway &&
+      atMost(
+        UNDERWAY_MS_MAX,
+        underway.catch(() => undefined),
+      ),
     pendingEnvironment: (parent: ChainBlock): BlockEnvironment => environmentOn(parent).environment,
     sealing: (): Sealing => sealing,
     setSealing: (next: Sealing): void => {
