@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { memoryKv } from '@zerog/adapters'
 import { nextBaseFee } from '@zerog/evm'
-import type { Clock } from '@zerog/ports'
+import type { Clock, Kv } from '@zerog/ports'
 import { fromHex, type Hex } from '@zerog/primitives'
 import { createChainBackend } from './support/create-chain-backend.ts'
 import { account, GWEI, included, lower, transfer } from './support.ts'
@@ -49,6 +49,42 @@ describe('making blocks', () => {
     const block = await included(chain.backend, filled)
     expect(block.header.height).toBe(height + 1n)
     expect(block.transactions.map(({ nonce }) => nonce)).toEqual([0n, 1n])
+    await chain.stop()
+  })
+
+  test('on demand: a transaction and its block share one sync, nothing is answered before it, and a gap has a sync of its own', async () => {
+    const inner = memoryKv()
+    const held: (() => void)[] = []
+    let syncs = 0
+    let holds = false
+    const kv: Kv = {
+      ...inner,
+      flush: async () => {
+        syncs += 1
+        if (holds) await new Promise<void>((resolve) => void held.push(resolve))
+        await inner.flush()
+      },
+    }
+    const chain = await createChainBackend({ kv })
+    syncs = 0
+    holds = true
+    let answers = 0
+    const raw = await transfer(1, 0)
+    const first = chain.backend.submit(raw).then(() => void answers++)
+    while (held.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    // The block has struck it off the journal, and that is not on the disk yet.
+    const again = chain.backend.submit(raw).then(
+      () => void answers++,
+      () => void answers++,
+    )
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect([answers, syncs]).toEqual([0, 1])
+    holds = false
+    for (const release of held) release()
+    await Promise.all([first, again])
+    expect([answers, syncs]).toEqual([2, 1])
+    await chain.backend.submit(await transfer(2, 1))
+    expect(syncs).toBe(2)
     await chain.stop()
   })
 
