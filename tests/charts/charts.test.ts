@@ -5,7 +5,17 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { goldenText, idOf, immutableOf, readGolden } from './golden.ts'
-import { type Charts, findHelm, LAYERS, type Manifest, OWN_GENESIS, openCharts, PRESETS, renderPreset } from './helm.ts'
+import {
+  type Charts,
+  findHelm,
+  LAYERS,
+  type Manifest,
+  OWN_GENESIS,
+  OWN_NETWORK,
+  openCharts,
+  PRESETS,
+  renderPreset,
+} from './helm.ts'
 import { createValidator, writeSchemas } from './schema.ts'
 import { findTool } from './tools.ts'
 
@@ -359,13 +369,7 @@ withHelm('charts, rendered by helm', () => {
         ['--set-string', 'global.fundedAccounts={0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266}'],
         /whose key is public/,
       ],
-      [
-        'a network without a validator',
-        ['--set-string', 'global.validatorPublicKeys={}'],
-        /global\.validatorPublicKeys is needed/,
-      ],
       ["a validator's key of another length", ['--set-string', 'global.validatorPublicKeys={0x9797}'], /validatorPublicKeys/],
-      ['a network where nobody has money', ['--set-string', 'global.fundedAccounts={}'], /global\.fundedAccounts is needed/],
       [
         'a network without a database',
         ['--set', 'global.postgres.existingSecret='],
@@ -373,6 +377,13 @@ withHelm('charts, rendered by helm', () => {
       ],
     ])('%s', (_what, args, message) => {
       expect(refusal('production', ...args)).toMatch(message)
+    })
+    test.each(['owner', 'fundedAccounts', 'validatorPublicKeys'])('a network without global.%s', (field) => {
+      const at = OWN_NETWORK.findIndex((argument) => argument.startsWith(`global.${field}=`))
+      expect(at).toBeGreaterThan(0)
+      const args = OWN_NETWORK.filter((_, index) => index !== at && index !== at - 1)
+      const small = join(charts.folder, 'zerog/values-small.yaml')
+      expect(() => charts.template('zerog', '-f', small, ...args)).toThrow(`global.${field} is needed`)
     })
     test('a release whose name would be cut', () => {
       const dev = join(charts.folder, 'zerog/values-dev.yaml')

@@ -11,7 +11,7 @@ import { container, containersProblem, IMAGE, imageExists, must } from '../../to
  * to the end of `config verify`, which loads every target, and until a validator of a new chain is ready. Median of the runs, after one that
  * does not count.
  */
-const READY_MS = 60_000
+const READY_MS = 20_000
 const USER = 65_532
 
 const { values } = parseArgs({
@@ -65,8 +65,9 @@ async function validatorReady(): Promise<number> {
   const startedMs = performance.now()
   try {
     must('podman', [
-      ...['run', '--detach', '--rm', '--name', name, '--network', 'host', ...RESTRICTED],
-      ...['--tmpfs', '/data:mode=1777', '--volume', `${join(folder, 'tls')}:/tls:ro`],
+      ...['run', '--detach', '--name', name, '--network', 'host', ...RESTRICTED],
+      // Without a name: a new volume each time, with the rights of the image's folder.
+      ...['--volume', '/data', '--volume', `${join(folder, 'tls')}:/tls:ro`],
       ...Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
       ...[values.image, 'run', '--target=chain-validator'],
     ])
@@ -77,13 +78,18 @@ async function validatorReady(): Promise<number> {
         () => false,
       ))
     ) {
-      if (performance.now() - startedMs > READY_MS) throw new Error(`not ready: ${container('podman', ['logs', name]).stderr}`)
+      if (performance.now() - startedMs > READY_MS) throw new Error(`not ready: ${said(name)}`)
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
     return performance.now() - startedMs
   } finally {
-    container('podman', ['rm', '--force', '--ignore', '--time', '5', name])
+    container('podman', ['rm', '--force', '--ignore', '--volumes', '--time', '5', name])
   }
+}
+
+function said(name: string): string {
+  const { stdout, stderr } = container('podman', ['logs', '--tail', '3', name])
+  return `${stdout}${stderr}`.trim()
 }
 
 /** What the image's user may read. */
