@@ -12,8 +12,8 @@ export type MerkleTree = {
 
 /** Checks paths of one tree whose root is known. What is proven once is compared later, not hashed again. */
 export type ProvenTree = {
-  /** Whether content and path lead to the root; every hash of the path counts. */
-  proves(content: Uint8Array, index: number, path: readonly Uint8Array[]): boolean
+  /** Whether content and path lead to the root; every hash of the path counts. @param path siblings from leaf to root, one after the other */
+  proves(content: Uint8Array, index: number, path: Uint8Array): boolean
 }
 
 // One-shot hashing wants prefix and content side by side; nothing here is asynchronous, so one buffer serves all.
@@ -83,8 +83,9 @@ export function provenTree(root: Uint8Array, count: number): ProvenTree {
   const known = new Uint8Array(2 * count)
   nodes.set(root, HASH_BYTES)
   known[1] = 1
-  const isNode = (place: number, hash: Uint8Array): boolean => {
-    for (let at = 0; at < HASH_BYTES; at++) if (nodes[place * HASH_BYTES + at] !== hash[at]) return false
+  const isNode = (place: number, hashes: Uint8Array, from = 0): boolean => {
+    const to = place * HASH_BYTES
+    for (let at = 0; at < HASH_BYTES; at++) if (nodes[to + at] !== hashes[from + at]) return false
     return true
   }
   return {
@@ -93,18 +94,19 @@ export function provenTree(root: Uint8Array, count: number): ProvenTree {
       let current = leafHash(content)
       let place = count + index
       for (; known[place] !== 1; place >>= 1) {
-        const sibling = path[climbed.length] as Uint8Array // its length was checked: it ends at the root, which is known
+        // Its length was checked: it ends at the root, which is known.
+        const sibling = nodeAt(path, climbed.length)
         climbed.push(current)
         current = parentOf(current, sibling, place)
       }
       if (!isNode(place, current)) return false
-      for (let level = climbed.length; level < path.length; level++, place >>= 1) {
-        if (!isNode(place ^ 1, path[level] as Uint8Array)) return false
+      for (let from = climbed.length * HASH_BYTES; from < path.length; from += HASH_BYTES, place >>= 1) {
+        if (!isNode(place ^ 1, path, from)) return false
       }
       for (const [level, hash] of climbed.entries()) {
         const at = (count + index) >> level
         nodes.set(hash, at * HASH_BYTES)
-        nodes.set(path[level] as Uint8Array, (at ^ 1) * HASH_BYTES)
+        nodes.set(nodeAt(path, level), (at ^ 1) * HASH_BYTES)
         known[at] = 1
         known[at ^ 1] = 1
       }

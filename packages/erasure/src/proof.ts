@@ -5,6 +5,9 @@ import { checkRowBytes, type Shape } from './shape.ts'
 /** A row of the code and its siblings from leaf to root. */
 export type RowProof = { readonly index: number; readonly row: Uint8Array; readonly path: readonly Uint8Array[] }
 
+/** Rows with their paths, one after the other: row, then its siblings from leaf to root. */
+export type PackedRows = { readonly indexes: readonly number[]; readonly bytes: Uint8Array }
+
 /** An original row that needs no RLC vector: the path of its own combination comes along. */
 export type StandaloneProof = RowProof & { readonly rlcPath: readonly Uint8Array[] }
 
@@ -13,11 +16,16 @@ export type Check = 'form' | 'path' | 'commitment' | 'combination'
 
 /** @throws ZerogError INVALID_ARGUMENT where index, row size or path cannot belong to this shape */
 export function checkForm({ index, row, path }: RowProof, { k, n }: Shape): void {
+  checkIndex(index, { k, n })
+  checkRowBytes(row.length)
+  checkPath(path, k + n, `the path of row ${index}`)
+}
+
+/** @throws ZerogError INVALID_ARGUMENT */
+export function checkIndex(index: number, { k, n }: Shape): void {
   if (!Number.isInteger(index) || index < 0 || index >= k + n) {
     throw new ZerogError('INVALID_ARGUMENT', { message: `row ${index} is none of ${k + n}`, metadata: { check: 'form' } })
   }
-  checkRowBytes(row.length)
-  checkPath(path, k + n, `the path of row ${index}`)
 }
 
 /** @param leaves of the tree, a power of two */

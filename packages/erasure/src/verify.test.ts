@@ -20,6 +20,68 @@ const verifier = (changed: Partial<Pick<Encoded, 'commitment' | 'rlc'>> & { rowR
 const index = fc.nat(shape.k + shape.n - 1)
 const bit = fc.nat(2 ** 20)
 
+/** The same rows in one piece. */
+function packed(rows: readonly RowProof[]) {
+  return { indexes: rows.map((row) => row.index), bytes: concatBytes(...rows.flatMap(({ row, path }) => [row, ...path])) }
+}
+
+describe('rows in one piece', () => {
+  const rowBytes = encoded.layout.rowBytes
+  const subject = (known: boolean) =>
+    createVerifier({
+      shape,
+      commitment: encoded.commitment,
+      rlc: encoded.rlc,
+      rowBytes,
+      ...(known && { rowRoot: encoded.rowRoot }),
+    })
+
+  it('pass as one by one, with the root known and without', () => {
+    const all = Array.from({ length: 32 }, (_, row) => encoded.proof(row))
+    for (const known of [true, false]) {
+      const checker = subject(known)
+      checker.verifyPacked(packed(all.slice(7, 9)))
+      checker.verifyPacked(packed(all))
+      checker.verify(all)
+    }
+  })
+
+  it('are refused for every flipped bit, as one by one', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(index, { minLength: 1, maxLength: 5 }), bit, fc.boolean(), (rows, at, known) => {
+        const checker = subject(known)
+        const { indexes, bytes } = packed(rows.map((row) => encoded.proof(row)))
+        const damaged = flipped(bytes, at % (8 * bytes.length))
+        expect(refusal(() => checker.verifyPacked({ indexes, bytes: damaged }))).toMatch(/^PROOF_INVALID (path|commitment)$/)
+        checker.verifyPacked({ indexes, bytes })
+        expect(refusal(() => checker.verifyPacked({ indexes, bytes: damaged }))).toBe('PROOF_INVALID path')
+      }),
+    )
+  })
+
+  it('are refused where a committed row is not of the code, an index is none, or a length does not fit', () => {
+    const { indexes, bytes } = packed([encoded.proof(3), encoded.proof(30)])
+    const otherRlc = encodePayload(bytesOf(900, 2), encoded.layout)
+    const wrong = createVerifier({
+      shape,
+      commitment: commitmentOf(encoded.rowRoot, otherRlc.rlcRoot),
+      rlc: otherRlc.rlc,
+      rowRoot: encoded.rowRoot,
+      rowBytes,
+    })
+    expect(refusal(() => wrong.verifyPacked({ indexes, bytes }))).toBe('ENCODING_INVALID combination')
+    for (const odd of [
+      { indexes: [], bytes: new Uint8Array() },
+      { indexes: [3], bytes },
+      { indexes, bytes: bytes.subarray(1) },
+      { indexes: [3, 32], bytes },
+      { indexes: [-1, 3], bytes },
+    ])
+      expect(refusal(() => subject(true).verifyPacked(odd))).toBe('INVALID_ARGUMENT form')
+    expect(refusal(() => verifier().verifyPacked({ indexes, bytes }))).toBe('INVALID_ARGUMENT form')
+  })
+})
+
 describe('rows beside the RLC vector', () => {
   it('pass, originals and parity, one by one and together', () => {
     const all = Array.from({ length: 32 }, (_, row) => encoded.proof(row))

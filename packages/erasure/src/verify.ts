@@ -1,12 +1,14 @@
-import { equalBytes, toHex, ZerogError } from '@zerog/primitives'
+import { concatBytes, equalBytes, toHex, ZerogError } from '@zerog/primitives'
 import { defaultEngine } from './default-engine.ts'
 import type { Engine } from './engine.ts'
 import { HASH_BYTES, RLC_BYTES } from './limits.ts'
 import { foldPath, type ProvenTree, provenTree } from './merkle.ts'
 import {
   checkForm,
+  checkIndex,
   checkPath,
   encodingInvalid,
+  type PackedRows,
   type RowProof,
   requireCommitment,
   requireProven,
@@ -37,7 +39,12 @@ export type Verifier = {
    *   `combination`); the check stands in the metadata
    */
   verify(rows: readonly RowProof[]): void
+  /** The same for rows of `rowBytes` in one piece, without an object for each hash. @throws ZerogError as `verify`, where `rowBytes` is known */
+  verifyPacked(rows: PackedRows): void
 }
+
+/** A row whose path is one piece. */
+type LaidRow = { readonly index: number; readonly row: Uint8Array; readonly path: Uint8Array }
 
 type Bound = {
   readonly rowRoot: Uint8Array
@@ -62,11 +69,20 @@ export function createVerifier(options: VerifierOptions, engine: Engine = defaul
   let extended: Uint8Array | undefined
 
   /** The first row's root stands or falls with the commitment, unless the root was given. */
-  const bind = ({ row, index, path }: RowProof, rowBytes: number): Bound => {
-    const rowRoot = options.rowRoot ?? foldPath(row, index, path)
+  const bind = ({ row, index, path }: LaidRow, rowBytes: number): Bound => {
+    const rowRoot = options.rowRoot ?? foldPath(row, index, splitPath(path))
     if (options.rowRoot === undefined) requireCommitment(commitmentOf(rowRoot, rlcRoot), commitment, 'rows and RLC vector')
     const coefficients = deriveCoefficients(rowRoot, { ...shape, rowBytes })
     return { rowRoot, rowBytes, coefficients, tree: provenTree(rowRoot, shape.k + shape.n) }
+  }
+
+  /** All paths first: a row is combined when it is known to be committed to. */
+  const verifyRows = (rows: readonly LaidRow[], rowBytes: number): void => {
+    const next = bound ?? bind(rows[0] as LaidRow, rowBytes) // an empty batch was refused
+    for (const { index, row, path } of rows) requireProven(next.tree.proves(row, index, path), next.rowRoot, index)
+    extended ??= extendRlc(rlc, shape, engine)
+    checkCombinations(rows, extended, next, engine)
+    bound = next
   }
 
   return {
@@ -74,11 +90,15 @@ export function createVerifier(options: VerifierOptions, engine: Engine = defaul
     rowBytes: () => bound?.rowBytes ?? options.rowBytes,
     verify(rows) {
       const rowBytes = checkBatch(rows, shape, bound?.rowBytes ?? options.rowBytes)
-      const next = bound ?? bind(rows[0] as RowProof, rowBytes) // checkBatch refuses an empty batch
-      for (const { index, row, path } of rows) requireProven(next.tree.proves(row, index, path), next.rowRoot, index)
-      extended ??= extendRlc(rlc, shape, engine)
-      checkCombinations(rows, extended, next, engine)
-      bound = next
+      verifyRows(
+        rows.map(({ index, row, path }) => ({ index, row, path: concatBytes(...path) })),
+        rowBytes,
+      )
+    },
+    verifyPacked(packed) {
+      const rowBytes = bound?.rowBytes ?? options.rowBytes
+      if (rowBytes === undefined) throw formError('rows in one piece need their size')
+      verifyRows(layRows(packed, shape, rowBytes), rowBytes)
     },
   }
 }
@@ -112,6 +132,21 @@ function checkOptions({ shape, commitment, rlc, rowRoot, rowBytes }: VerifierOpt
     throw formError(`the RLC vector must be ${shape.k * RLC_BYTES} bytes, not ${rlc.length}`)
 }
 
+/** Views. */
+function layRows({ indexes, bytes }: PackedRows, shape: Shape, rowBytes: number): LaidRow[] {
+  const pathBytes = Math.log2(shape.k + shape.n) * HASH_BYTES
+  const strideBytes = rowBytes + pathBytes
+  if (indexes.length === 0) throw formError('a batch has at least one row')
+  if (bytes.length !== indexes.length * strideBytes)
+    throw formError(`${indexes.length} rows with their paths have ${indexes.length * strideBytes} bytes, not ${bytes.length}`)
+  return indexes.map((index, place) => {
+    checkIndex(index, shape)
+    const start = place * strideBytes
+    const pathStart = start + rowBytes
+    return { index, row: bytes.subarray(start, pathStart), path: bytes.subarray(pathStart, start + strideBytes) }
+  })
+}
+
 /** Returns the one row size of the batch. */
 function checkBatch(rows: readonly RowProof[], shape: Shape, expected: number | undefined): number {
   const first = rows[0]
@@ -126,7 +161,7 @@ function checkBatch(rows: readonly RowProof[], shape: Shape, expected: number | 
 
 /** @throws ZerogError ENCODING_INVALID */
 function checkCombinations(
-  rows: readonly RowProof[],
+  rows: readonly LaidRow[],
   extended: Uint8Array,
   { rowBytes, coefficients }: Bound,
   engine: Engine,
@@ -139,6 +174,12 @@ function checkCombinations(
   for (const [place, { index }] of rows.entries()) {
     if (!equalBytes(rlcAt(values, place), rlcAt(extended, index))) throw encodingInvalid(index)
   }
+}
+
+function splitPath(path: Uint8Array): Uint8Array[] {
+  return Array.from({ length: path.length / HASH_BYTES }, (_, level) =>
+    path.subarray(level * HASH_BYTES, (level + 1) * HASH_BYTES),
+  )
 }
 
 function checkHash(bytes: Uint8Array, name: string): void {

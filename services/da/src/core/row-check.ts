@@ -1,4 +1,4 @@
-import { createVerifier, type RowProof, type Verifier } from '@zerog/erasure'
+import { createVerifier, type PackedRows, type RowProof, type Verifier } from '@zerog/erasure'
 import { equalBytes, toHex } from '@zerog/primitives'
 import { HASH_BYTES, VERIFIERS_KEPT_MAX } from '../limits.ts'
 
@@ -13,11 +13,7 @@ export type CodeContext = {
   readonly rlc: Uint8Array
 }
 
-/** Rows with their paths, one after the other: row, then its siblings from leaf to root. */
-export type PackedRows = {
-  readonly indexes: readonly number[]
-  readonly bytes: Uint8Array
-}
+export type { PackedRows }
 
 /** @throws ZerogError as `Verifier.verify` of @zerog/erasure: then no row of the batch counts */
 export type RowCheck = (context: CodeContext, rows: PackedRows) => void
@@ -34,7 +30,7 @@ export function createRowCheck(): RowCheck {
     const key = toHex(context.commitment)
     const found = known.get(key)
     const entry = found !== undefined && sameContext(found.context, context) ? found : { context, verifier: verifierOf(context) }
-    entry.verifier.verify(unpackRows(rows, context))
+    entry.verifier.verifyPacked(rows)
     // Only now: what did not verify must not push out what did.
     known.delete(key)
     known.set(key, entry)
