@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { fromHex, isHex, toHex } from './bytes.ts'
+import { bigintToBytes, bytesToBigint, fromHex, isHex, toHex } from './bytes.ts'
 
 /** The same converter in an engine that has none, one or both of what the functions prefer. */
 const engines = {
@@ -68,4 +68,19 @@ test('a text of megabytes is answered, not a stack overflow', () => {
   expect(isHex(text)).toBe(true)
   expect(isHex(`${text}g0`)).toBe(false)
   expect(fromHex(text).length).toBe(8 * 2 ** 20)
+})
+
+test('a number fills exactly the bytes that it is given, or is refused', () => {
+  fc.assert(
+    fc.property(fc.bigInt({ min: 0n, max: 2n ** 264n }), fc.integer({ min: 0, max: 40 }), (number, length) => {
+      const value = BigInt.asUintN(1 + Number(number % 264n), number) // of every size
+      if (value >= 2n ** BigInt(8 * length)) return expect(() => bigintToBytes(value, length)).toThrow(RangeError)
+      const bytes = bigintToBytes(value, length)
+      expect(toHex(bytes)).toBe(`0x${length === 0 ? '' : value.toString(16).padStart(2 * length, '0')}`)
+      expect(bytesToBigint(bytes)).toBe(value)
+    }),
+  )
+  expect(() => bigintToBytes(-1n, 4)).toThrow(RangeError)
+  expect(toHex(bigintToBytes(2n ** 48n - 1n, 6))).toBe('0xffffffffffff')
+  expect(toHex(bigintToBytes(2n ** 48n, 7))).toBe('0x01000000000000')
 })
