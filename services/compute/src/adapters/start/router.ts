@@ -90,11 +90,9 @@ export async function startRouterWith(
   const router = createRouter({ keys, directory, attempts, books, clock, random, logger, metrics, sha256 })
   const idempotency = createIdempotency({ holder }, { repository, clock, logger, metrics })
 
-  const { traces } = context
-  const { bodyBytesMax } = config
-  const server = createRouterServer({ bodyBytesMax }, { random, traces })
+  const server = createRouterServer({ bodyBytesMax: config.bodyBytesMax }, { random, traces: context.traces })
   const { app } = server
-  registerGenerations(server, { router, keys, idempotency, metrics, clock, logger, traces, bodyBytesMax })
+  registerGenerations(server, { router, keys, idempotency, metrics, clock, logger })
   registerReads(app, { directory, keys, repository, nowMs: () => clock.nowMs() })
   const evidence = createEvidenceReader({ http, sessions })
   const lineage = createLineageReader({ http, sessions, repository })

@@ -21,13 +21,13 @@ export function createRouterMetrics(meter: Meter): RouterMetrics {
   })
   const duration = meter.histogram({
     name: 'zerog_compute_router_request_seconds',
-    help: 'Time from the head of a request to the end of its answer.',
+    help: 'Time from a request that is whole to the end of its answer.',
     labels: ['route'],
     buckets: SECONDS,
   })
   const first = meter.histogram({
     name: 'zerog_compute_router_first_byte_seconds',
-    help: 'Time from a request to the first byte of its answer.',
+    help: 'Time from a request that is whole to the first byte of its answer.',
     buckets: SECONDS,
   })
   const attempts = meter.counter({

@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import type { Clock, Logger, Traces } from '@zerog/ports'
+import type { ServerResponse } from 'node:http'
+import type { Clock, Logger } from '@zerog/ports'
 import type { Asked } from '../../../app/router/attempt.ts'
 import type { Idempotency } from '../../../app/router/idempotency.ts'
 import type { Keys } from '../../../app/router/keys.ts'
@@ -8,6 +8,7 @@ import type { Router, Work } from '../../../app/router/router.ts'
 import { parseEmbeddingRequest } from '../../../core/openai/embedding-request.ts'
 import { OpenAiError } from '../../../core/openai/errors.ts'
 import { type GenerationRequest, NO_ROUTING, parseChatRequest, parseCompletionRequest } from '../../../core/openai/request.ts'
+import type { Entered } from '../doors.ts'
 import { toOpenAiError } from './errors.ts'
 import { answerError, corsFor, type RouterServer } from './server.ts'
 import { responseSink } from './sink.ts'
@@ -19,9 +20,6 @@ export type GenerationDeps = {
   readonly metrics: RouterMetrics
   readonly clock: Clock
   readonly logger: Logger
-  readonly traces: Traces
-  /** Of a request. */
-  readonly bodyBytesMax: number
 }
 
 const PARSERS: Readonly<Record<Asked['path'], (body: Uint8Array) => Work>> = {
@@ -36,52 +34,15 @@ const PARSERS: Readonly<Record<Asked['path'], (body: Uint8Array) => Work>> = {
 
 /** What costs money: POST /v1/chat/completions, /v1/completions, /v1/embeddings. */
 export function registerGenerations(server: Pick<RouterServer, 'post'>, deps: GenerationDeps): void {
-  const { traces, bodyBytesMax } = deps
   // `as`: the keys of the table.
   for (const path of Object.keys(PARSERS) as Asked['path'][]) {
-    const name = `POST /v1/${path}`
-    server.post(`/v1/${path}`, (request, response, { id }) => {
-      const { headers } = request
-      const scope = traces.enter({ name, headers, requestId: id, attributes: METHOD })
-      response.once('close', () => scope.end(response.statusCode >= 500 ? new Error(`status ${response.statusCode}`) : undefined))
-      const call: Call = { path, headers, response, id, startMs: deps.clock.monotonicMs() }
-      readBody(request, bodyBytesMax, (body) => scope.run(() => void serve(call, body, deps)))
-    })
+    server.post(`/v1/${path}`, (entered) => void serve(path, entered, deps))
   }
 }
 
-const METHOD = { 'http.request.method': 'POST' }
-
-type Call = {
-  readonly path: Asked['path']
-  readonly headers: IncomingHttpHeaders
-  readonly response: ServerResponse
-  readonly id: string
-  readonly startMs: number
-}
-
-/** Calls back with the body, or undefined where it is too large; never where the client went away before it was whole. */
-function readBody(request: IncomingMessage, bytesMax: number, done: (body: Uint8Array | undefined) => void): void {
-  const parts: Buffer[] = []
-  let total = 0
-  let ended = false
-  const end = (body: Uint8Array | undefined) => {
-    if (!ended) done(body)
-    ended = true
-  }
-  request.on('error', () => {})
-  request.on('data', (part: Buffer) => {
-    total += part.length
-    if (total > bytesMax) end(undefined)
-    else parts.push(part)
-  })
-  request.once('end', () => end(parts.length === 1 ? parts[0] : Buffer.concat(parts)))
-  if (Number(request.headers['content-length']) > bytesMax) end(undefined)
-}
-
-async function serve(call: Call, body: Uint8Array | undefined, deps: GenerationDeps): Promise<void> {
-  const { path, headers, response, id, startMs } = call
+async function serve(path: Asked['path'], { headers, response, id, body }: Entered, deps: GenerationDeps): Promise<void> {
   const { clock, metrics } = deps
+  const startMs = clock.monotonicMs()
   let status = 200
   const fixed = { ...corsFor(headers), 'x-request-id': id }
   const sink = responseSink(response, {

@@ -1,8 +1,9 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Random, Traces } from '@zerog/ports'
 import { traceHttp } from '@zerog/runtime'
 import fastify, { type FastifyInstance } from 'fastify'
 import { OpenAiError } from '../../../core/openai/errors.ts'
+import { createDoors, type Doors } from '../doors.ts'
 import { toOpenAiError } from './errors.ts'
 
 export const ROUTER_CORS = {
@@ -16,14 +17,11 @@ export function corsFor({ origin }: IncomingHttpHeaders): Readonly<Record<string
   return origin === undefined ? {} : ROUTER_CORS
 }
 
-/** Takes over a request before any framework sees it. */
-export type Door = (request: IncomingMessage, response: ServerResponse, of: { readonly id: string }) => void
-
 export type RouterServer = {
   /** Every route but those of `post`. */
   readonly app: FastifyInstance
-  /** A route of its own for what runs hundreds of times a second; the framework's hooks, errors and limits do not apply. */
-  post(path: string, door: Door): void
+  /** A route that runs hundreds of times a second; the framework's hooks, errors and limits do not apply. */
+  readonly post: Doors['post']
 }
 
 /** The HTTP face without its routes. Bodies arrive as bytes: they go on exactly as they came. */
@@ -31,16 +29,12 @@ export function createRouterServer(
   options: { readonly bodyBytesMax: number },
   deps: { readonly random: Random; readonly traces: Traces },
 ): RouterServer {
-  const doors = new Map<string, Door>()
+  const { bodyBytesMax } = options
   const idOf = ({ headers }: IncomingMessage) => given(headers['x-request-id']) ?? `req_${deps.random.uuid().replaceAll('-', '')}`
+  const doors = createDoors({ bodyBytesMax, keepAliveMs: 75_000 }, { traces: deps.traces, idOf })
   const app = fastify({
-    bodyLimit: options.bodyBytesMax,
-    serverFactory: (handler) =>
-      createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
-        const door = request.method === 'POST' ? doors.get(pathOf(request.url ?? '')) : undefined
-        if (door === undefined) handler(request, response)
-        else door(request, response, { id: idOf(request) })
-      }),
+    bodyLimit: bodyBytesMax,
+    serverFactory: doors.serverFactory,
     genReqId: idOf,
     routerOptions: { maxParamLength: 300 },
     forceCloseConnections: 'idle',
@@ -87,11 +81,10 @@ export function createRouterServer(
   })
   return {
     app,
-    post(path, door) {
-      doors.set(path, (request, response, { id }) => {
-        if (!closing) return door(request, response, { id })
-        request.resume()
-        answerError(response, shuttingDown(), { ...ROUTER_CORS, ...REFUSED, 'x-request-id': id })
+    post(path, enter) {
+      doors.post(path, (entered) => {
+        if (!closing) return enter(entered)
+        answerError(entered.response, shuttingDown(), { ...ROUTER_CORS, ...REFUSED, 'x-request-id': entered.id })
       })
     },
   }
@@ -114,11 +107,6 @@ const REFUSED = { 'x-zerog-refused': 'shutting_down' } as const
 
 function shuttingDown(): OpenAiError {
   return new OpenAiError({ status: 503, message: 'This router is shutting down.', code: 'shutting_down', retryAfterMs: 1000 })
-}
-
-function pathOf(url: string): string {
-  const query = url.indexOf('?')
-  return query < 0 ? url : url.slice(0, query)
 }
 
 function given(id: string | string[] | undefined): string | undefined {
