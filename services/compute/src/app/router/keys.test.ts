@@ -22,10 +22,12 @@ async function setup() {
   let nowMs = 0
   let reads = 0
   let hold: Promise<void> | undefined
+  let away = false
   const repository: RouterRepository = {
     ...books,
     async keyByDigest(digest) {
       reads++
+      if (away) throw new Error('the database is away')
       const record = await books.keyByDigest(digest)
       await hold
       return record
@@ -39,6 +41,9 @@ async function setup() {
     reads: () => reads,
     at(ms: number) {
       nowMs = ms
+    },
+    leave() {
+      away = true
     },
     /** Reads see the books as they are now and answer when `let go` is called. */
     holdReads() {
@@ -75,6 +80,19 @@ describe('a key that is in use', () => {
     await keys.authenticate(AUTHORIZATION)
     await settled()
     await expect(keys.authenticate(AUTHORIZATION)).rejects.toMatchObject({ status: 401 })
+  })
+
+  test('is served until its time is over while the database is away', async () => {
+    const { keys, at, leave } = await setup()
+    await keys.authenticate(AUTHORIZATION)
+    leave()
+    for (const ms of [TTL_MS / 2 + 1, TTL_MS - 1]) {
+      at(ms)
+      await keys.authenticate(AUTHORIZATION)
+      await settled()
+    }
+    at(TTL_MS)
+    await expect(keys.authenticate(AUTHORIZATION)).rejects.toThrow('away')
   })
 
   test('and changed here is not served as a read that began before saw it', async () => {

@@ -87,9 +87,9 @@ export function createKeys(
     if (key.reading) return
     key.reading = true
     read(key.digest)
-      .catch(() => {
-        // Revoked, or the database is away: the next request hears of it itself.
-        key.readAtMs = Number.NEGATIVE_INFINITY
+      .catch((error) => {
+        // Revoked: the next request hears of it itself. While the database is away what is known serves until its time is over.
+        if (error instanceof OpenAiError) key.readAtMs = Number.NEGATIVE_INFINITY
       })
       .finally(() => {
         key.reading = false
