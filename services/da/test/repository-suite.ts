@@ -262,6 +262,22 @@ export function repositorySuite(name: string, open: () => Promise<DisperserRepos
       expect((await repository.openBundles(0)).map(({ id }) => id)).toEqual(['z'])
     })
 
+    test('makes a bundle once, however often it is told to', async () => {
+      const repository = await opened()
+      await repository.acceptBlobs([blob('a'), blob('b')])
+      const parts = [
+        { blobId: 'a', part: 0 },
+        { blobId: 'b', part: 0 },
+      ]
+      await repository.createBundle(FENCE, bundle('x'), parts)
+      // The answer got lost.
+      await repository.createBundle(FENCE, bundle('x'), parts)
+      expect((await repository.openBundles(0)).map(({ id }) => id)).toEqual(['x'])
+      expect((await repository.bundleParts('x')).map(({ blobId }) => blobId)).toEqual(['a', 'b'])
+      expect(await reason(repository.createBundle(FENCE, bundle('y'), parts))).toBe('WRONG_STATE')
+      expect((await repository.openBundles(0)).map(({ id }) => id)).toEqual(['x'])
+    })
+
     test('gives up a window that no block will take, with its blobs, and nothing else', async () => {
       const repository = await opened()
       for (const [id, byte] of [

@@ -15,5 +15,9 @@ export const SCENARIOS: Readonly<Record<string, { readonly seeds: number; readon
     load: async () => (await import('./scenarios/chain-validator.ts')).chainValidatorScenario(),
   },
   da: { seeds: 40, load: async () => (await import('./scenarios/da.ts')).daScenario() },
+  'da-disperser': {
+    seeds: 40,
+    load: async () => (await import('./scenarios/da-disperser.ts')).daDisperserScenario(),
+  },
   storage: { seeds: 150, load: async () => (await import('./scenarios/storage.ts')).storageScenario() },
 }

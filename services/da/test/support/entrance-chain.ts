@@ -8,6 +8,7 @@ import {
   verifyMembership,
   windowPath,
 } from '@zerog/availability'
+import type { Multisignature } from '@zerog/consensus'
 import { blstMultisignature } from '@zerog/consensus/blst'
 import type { ChainClient, ChainLog, FinalizedBlock } from '@zerog/ports'
 import { fromHex, type Hex, keccak256, toHex, ZerogError } from '@zerog/primitives'
@@ -49,8 +50,12 @@ export type EntranceChain = ChainClient & {
   closeEpoch(epoch: bigint): void
 }
 
-export function entranceChain(committees: readonly Committee[], options: { readonly epochBlocks?: number } = {}): EntranceChain {
+export function entranceChain(
+  committees: readonly Committee[],
+  options: { readonly epochBlocks?: number; readonly multisignature?: Multisignature } = {},
+): EntranceChain {
   const epochBlocks = BigInt(options.epochBlocks ?? 28_800)
+  const { multisignature = blstMultisignature } = options
   let epochIndex = 0
   let epochFirst = 0n
   let early = 0
@@ -87,7 +92,7 @@ export function entranceChain(committees: readonly Committee[], options: { reado
       throw new ZerogError('TRANSACTION_REFUSED', { message: 'reverted', metadata: { data: `EpochClosed(${committee.epoch})` } })
     }
     try {
-      verifyCertificate(certificate, committee, { chainId: CHAIN_ID, multisignature: blstMultisignature })
+      verifyCertificate(certificate, committee, { chainId: CHAIN_ID, multisignature })
       const hashes = statements.map((statement) => hashStatement(statement, CHAIN_ID))
       for (const [index, statement] of statements.entries())
         verifyMembership(statement, certificate, { index, path: windowPath(hashes, index) })

@@ -38,14 +38,14 @@ export function bundleQueries(sql: Sql): Pick<DisperserRepository, Methods> {
         const { id, owner, epoch, committee, expiry, payloadBytes, createdAtMs } = bundle
         await session.query(
           `INSERT INTO da.bundles (id, owner, epoch, committee, expiry, payload_bytes, created_at_ms)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+           VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
           [id, owner, epoch, committee, expiry, payloadBytes, createdAtMs],
           PREPARED,
         )
         const taken = await session.query(
           `UPDATE da.parts p SET bundle_id = $1, bundle_index = given.index - 1
            FROM unnest($2::text[], $3::int4[]) WITH ORDINALITY AS given(blob_id, part, index)
-           WHERE p.blob_id = given.blob_id AND p.part = given.part AND p.bundle_id IS NULL
+           WHERE p.blob_id = given.blob_id AND p.part = given.part AND (p.bundle_id IS NULL OR p.bundle_id = $1)
              AND NOT EXISTS (SELECT 1 FROM da.blobs b WHERE b.id = p.blob_id AND b.failure_reason IS NOT NULL)
            RETURNING p.blob_id`,
           [id, parts.map(({ blobId }) => blobId), parts.map(({ part }) => part)],

@@ -140,12 +140,17 @@ export function memoryDisperserRepository(): DisperserRepository {
       const places = parts.map(({ blobId, part }) => {
         const blob = blobs.get(blobId)
         const place = blob?.parts[part]
-        if (blob === undefined || place === undefined || place.bundleId !== undefined || blob.failure !== undefined) {
+        if (
+          blob === undefined ||
+          place === undefined ||
+          blob.failure !== undefined ||
+          (place.bundleId ?? record.id) !== record.id
+        ) {
           throw wrongState(`part ${part} of blob ${blobId} does not wait for a bundle`)
         }
         return place
       })
-      if (bundles.has(record.id)) throw wrongState(`bundle ${record.id} exists`)
+      if (bundles.has(record.id)) return
       bundles.set(record.id, {
         record,
         statement: undefined,

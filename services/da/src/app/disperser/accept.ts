@@ -54,6 +54,8 @@ export function createAcceptor(
     readonly hasher: Hasher
     readonly traces?: StepTraces
     readonly onAccepted: (blob: BlobRecord) => void
+    /** The database may have a blob or not: what waits there has to be read again. */
+    readonly onDoubt: () => void
   },
 ) {
   const room = budget({ max: UPLOAD_BYTES_IN_FLIGHT_MAX, queueMax: UPLOADS_WAITING_MAX })
@@ -63,11 +65,12 @@ export function createAcceptor(
     checkUpload(upload, rules)
     const giveBack = await room.take(Math.min(upload.sizeBytes, 2 * PIECE_BYTES_MAX), upload.signal)
     const writer = deps.bytes.write(upload.id)
+    let record: BlobRecord | undefined
     try {
       const sha256 = await traced(deps.traces, 'keep bytes', () =>
         store(upload, { put: writer.piece, space: deps.bytes.space }, deps.hasher()),
       )
-      const record: BlobRecord = {
+      record = {
         id: upload.id,
         owner: rules.instance,
         sizeBytes: upload.sizeBytes,
@@ -87,18 +90,24 @@ export function createAcceptor(
       if (!equalBytes(present.sha256, sha256)) throw otherBytes(present)
       return present
     } catch (error) {
-      // What failed before its row was written is nobody's; a row whose answer was lost keeps its bytes until the sweep has looked.
-      if (!(await isAccepted(upload.id))) await writer.discard().catch(() => {})
+      // What failed before its row was written is nobody's. A row whose answer was lost is accepted all the same: nobody else would drive it.
+      const found = await lookUp(upload.id)
+      if (found === 'nothing') await writer.discard().catch(() => {})
+      else if (found === 'unknown') deps.onDoubt()
+      else if (record !== undefined) {
+        deps.onAccepted(record)
+        return found
+      }
       throw error
     } finally {
       giveBack()
     }
   }
 
-  async function isAccepted(id: string): Promise<boolean> {
+  async function lookUp(id: string): Promise<BlobView | 'nothing' | 'unknown'> {
     return deps.repository.blobs([id]).then(
-      ([found]) => found !== undefined,
-      () => true,
+      ([found]) => found ?? 'nothing',
+      () => 'unknown',
     )
   }
 

@@ -63,7 +63,7 @@ export function createDisperser(options: DisperserOptions, deps: DisperserDeps):
   const blobTraces = createBlobTraces(deps.traces)
   const driver = createDriver(options, { ...deps, bytes, builder, metrics, blobTraces, onSubmittable: submitter.poke })
   const views = createViews(options, deps)
-  const acceptor = createAcceptor(options, { ...deps, bytes, onAccepted: driver.accepted })
+  const acceptor = createAcceptor(options, { ...deps, bytes, onAccepted: driver.accepted, onDoubt: driver.doubt })
   let driving = false
   deps.meter.gauge({ name: 'zerog_da_upload_waiting_count', help: 'Uploads that wait for room.', read: acceptor.waiting })
   deps.meter.gauge({ name: 'zerog_da_watchers_count', help: 'Streams of WatchBlob.', read: views.watchers })

@@ -1,5 +1,6 @@
 import type { Multisignature } from '@zerog/consensus'
 import type { Cancel, Clock, Logger, Random, Traces } from '@zerog/ports'
+import { ZerogError } from '@zerog/primitives'
 import type { DisperserEffect, DisperserEvent, DisperserRules } from '../../core/disperser/state.ts'
 import { createState } from '../../core/disperser/state.ts'
 import { nextWakeMs, step } from '../../core/disperser/step.ts'
@@ -49,6 +50,8 @@ export type Run = {
 export type Driver = {
   /** Its row is durable; where nobody drives, the next run finds it. */
   accepted(blob: BlobRecord): void
+  /** There may be blobs in the repository that nobody told of: the run ends, and the next one reads all that wait. */
+  doubt(): void
   /** Drives this instance's blobs from the repository on, until `signal` aborts or a write is fenced. */
   run(fence: Fence, signal: AbortSignal): Promise<void>
   /** Flushes what waits, and waits until every bundle is certified. */
@@ -59,6 +62,7 @@ export function createDriver(rules: DriverRules, deps: DriverDeps): Driver {
   const { repository, clock, random } = deps
   let accept: ((parts: readonly QueuedPart[]) => void) | undefined
   let drainRun: (() => Promise<void>) | undefined
+  let endRun: ((reason: Error) => void) | undefined
 
   async function run(fence: Fence, outer: AbortSignal): Promise<void> {
     const failed = new AbortController()
@@ -101,6 +105,7 @@ export function createDriver(rules: DriverRules, deps: DriverDeps): Driver {
       })
     }
 
+    endRun = context.fail
     const early: QueuedPart[] = []
     accept = (parts) => void early.push(...parts)
     try {
@@ -108,11 +113,14 @@ export function createDriver(rules: DriverRules, deps: DriverDeps): Driver {
       await repository.closeWindows(fence, rules.instance)
       for (const bundle of await repository.openBundles(rules.instance)) await coding.restore(bundle)
       const queued = await repository.queuedParts(rules.instance)
-      const known = new Set(queued.map(({ blobId }) => blobId))
-      accept = (parts) => {
+      const tell = (parts: readonly QueuedPart[]) => {
         for (const { retentionSeconds, ...part } of parts) dispatch({ kind: 'part_accepted', part, retentionSeconds })
       }
-      accept([...queued, ...early.filter(({ blobId }) => !known.has(blobId))])
+      // Who accepted a blob may hear that its row is there after it was read here: it is one blob all the same.
+      const known = new Set(queued.map(({ blobId }) => blobId))
+      accept = (parts) => tell(parts.filter(({ blobId }) => !known.has(blobId)))
+      tell(queued)
+      accept(early)
       deps.onSubmittable()
       drainRun = async () => {
         const quiet = new Promise<void>((resolve) => {
@@ -129,6 +137,7 @@ export function createDriver(rules: DriverRules, deps: DriverDeps): Driver {
     } finally {
       accept = undefined
       drainRun = undefined
+      endRun = undefined
       failed.abort(new Error('the run has ended'))
       cancelWake()
     }
@@ -142,6 +151,8 @@ export function createDriver(rules: DriverRules, deps: DriverDeps): Driver {
       deps.builder.remember(blob)
       accept?.(partLengths.map((lengthBytes, part) => ({ blobId: id, part, lengthBytes, retentionSeconds })))
     },
+    doubt: () =>
+      endRun?.(new ZerogError('DEPENDENCY_UNAVAILABLE', { message: 'the database did not say whether it has a blob' })),
     run,
     drain: async () => drainRun?.(),
   }

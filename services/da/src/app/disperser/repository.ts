@@ -134,7 +134,7 @@ export type DisperserRepository = {
   /** Parts without a bundle, oldest first. */
   queuedParts(owner: number): Promise<readonly QueuedPart[]>
 
-  /** Keeps the bundle with its parts in order; a part that has a bundle, or whose blob failed, makes it WRONG_STATE. */
+  /** Keeps the bundle with its parts in order; a part that has another bundle, or whose blob failed, makes it WRONG_STATE. A repetition is nothing. */
   createBundle(
     fence: Fence,
     bundle: BundleRecord,

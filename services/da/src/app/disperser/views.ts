@@ -1,7 +1,8 @@
 import { hashStatement, type Statement, windowPath } from '@zerog/availability'
+import type { Clock } from '@zerog/ports'
 import { ZerogError } from '@zerog/primitives'
 import { blobState } from '../../core/disperser/blob-state.ts'
-import { SQL_BATCH_MAX, SQL_WAITING_MAX, WATCHERS_MAX } from '../../core/disperser/limits.ts'
+import { SQL_BATCH_MAX, SQL_WAITING_MAX, WATCH_LOOK_MS, WATCHERS_MAX } from '../../core/disperser/limits.ts'
 import { batcher } from './batcher.ts'
 import type { Changes } from './changes.ts'
 import type { BlobView, DisperserRepository } from './repository.ts'
@@ -17,9 +18,9 @@ export type CertifiedBundle = {
 /** What anybody may know of blobs and bundles. Any disperser answers for all. */
 export function createViews(
   options: { readonly chainId: bigint },
-  deps: { readonly repository: DisperserRepository; readonly changes: Changes },
+  deps: { readonly repository: DisperserRepository; readonly changes: Changes; readonly clock: Clock },
 ) {
-  const { repository, changes } = deps
+  const { repository, changes, clock } = deps
   const read = batcher(repository.blobs, { batchMax: SQL_BATCH_MAX, waitingMax: SQL_WAITING_MAX })
   let watchers = 0
 
@@ -58,11 +59,17 @@ export function createViews(
         if (mark !== shown) yield view
         shown = mark
         if (state === 'finalized' || state === 'failed') return
+        // What was announced may have got lost with a process or the bus.
+        const cancel = clock.after(WATCH_LOOK_MS, () => {
+          changed = true
+          wake()
+        })
         while (!changed && !signal.aborted) {
           await new Promise<void>((resolve) => {
             wake = resolve
           })
         }
+        cancel()
       }
     } finally {
       watchers--

@@ -29,6 +29,8 @@ export const SQL_BATCH_MAX = 1_000
 export const SQL_WAITING_MAX = 50_000
 /** Streams of WatchBlob of one disperser. */
 export const WATCHERS_MAX = 20_000
+/** A stream looks at its blob at least so often, whatever it was told. */
+export const WATCH_LOOK_MS = 5_000
 
 /** Coding jobs that wait for memory. */
 export const CODING_JOBS_WAITING_MAX = 256
