@@ -39,12 +39,18 @@ export function rlpInteger(value: bigint): Uint8Array {
   if (value < SAFE_MAX) return smallInteger(Number(value))
   let at = WORD_BYTES
   for (let rest = value; rest > 0n; rest >>= 64n) {
-    if (at === 0) throw new RangeError('an integer of more than 256 bits')
+    if (at === 0) return longInteger(value)
     at -= 8
     wordView.setBigUint64(at, BigInt.asUintN(64, rest))
   }
   while (word[at] === 0) at += 1
   return word.slice(at)
+}
+
+/** Of more than 256 bits: RLP has a place for it, the protocol has not. */
+function longInteger(value: bigint): Uint8Array {
+  const digits = value.toString(16)
+  return new Uint8Array(Buffer.from(digits.length % 2 === 1 ? `0${digits}` : digits, 'hex'))
 }
 
 /** 2^48: what a double holds with room to spare. Nearly every integer of a block is below it, and a double costs a tenth of a BigInt. */
