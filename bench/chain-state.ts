@@ -24,10 +24,13 @@ import {
 } from '@zerog/evm'
 import type { Kv } from '@zerog/ports'
 import { bigintToBytes, fromHex, type Hex, toHex } from '@zerog/primitives'
+import { rpc, sendAll } from './chain/drive.ts'
+import { type Contender, contenders, residentMib } from './chain/servers.ts'
 import { accounts as benchAccounts, createWorkload } from './chain/workloads.ts'
 
 const UPDATES = 1_000
 const ROUNDS = 20
+const WAITING = 5_000
 const EMPTY_HASHES = [fromHex(FIXED_FIELDS.withdrawalsRoot), keccak256(new Uint8Array(0))] as const
 const BATCH = 100
 const IN_FLIGHT = 4
@@ -192,30 +195,29 @@ async function replay(): Promise<void> {
   })
 }
 
-/** Resident memory of a validator that has 100,000 accounts, was used, and holds 5,000 transactions that cannot be sealed yet. */
+/** Resident memory of the server that users start, with 100,000 accounts that it made, and 5,000 transactions that it may not seal yet. */
 async function memory(): Promise<void> {
-  await withStore(async (kv) => {
-    const funded = benchAccounts().map(({ address }) => address)
-    const settings = { chainOnly: true, gasLimit: 2_000_000_000, fundedAccounts: funded }
-    const recovery = createSenderRecovery()
-    const chain = await createChainBackend({ kv, settings, recovery, history: 8_192 })
-    const fresh = residentMib()
-    // Each transfer goes to an account of its own.
-    await send(
-      chain.backend,
-      transfers(accountCount, (index) => addressOf(index)),
-    )
-    const used = residentMib()
-    await chain.backend.dev?.setAutomine(false)
-    const waiting = transfers(accountCount + 5_000, (index) => addressOf(index)).slice(accountCount)
-    await chain.backend.submitAll(waiting)
-    const { transactions } = chain.pool.size()
+  const { transactions } = createWorkload('transfer', accountCount + WAITING, benchAccounts(), addressOf)
+  const server = await (contenders(undefined).zerog as Contender).start()
+  const shown = (what: string): void => {
+    const [all, own, files] = (['VmRSS', 'RssAnon', 'RssFile'] as const).map((kind) => residentMib(server.pid, kind))
     console.log(
-      `resident with ${accountCount} accounts and ${transactions} waiting transactions: ${residentMib()} MiB (${fresh} at the start, ${used} before the pool; this process holds the bench's own transactions too)`,
+      `${what}: ${own} MiB of its own (RssAnon), ${files} MiB of files (RssFile: the mapped store, code), ${all} MiB in all`,
     )
-    await chain.stop()
-    await recovery.close()
-  })
+  }
+  try {
+    shown('resident at the start')
+    for (let first = 0; first < accountCount; first += 25_000) {
+      await sendAll(server.url, transactions.slice(first, Math.min(first + 25_000, accountCount)))
+      shown(`after ${Math.min(first + 25_000, accountCount)} transfers to as many accounts`)
+    }
+    await rpc(server.url, 'evm_setAutomine', [false])
+    await sendAll(server.url, transactions.slice(accountCount))
+    const { pending } = await rpc<{ pending: Hex }>(server.url, 'txpool_status', [])
+    shown(`with ${Number(pending)} waiting transactions`)
+  } finally {
+    await server.stop()
+  }
 }
 
 /** The same transfers in an archive and with a window of 64 blocks: records of the trie, and CPU per transfer. */
@@ -309,10 +311,6 @@ async function withStore(work: (kv: Kv, path: string) => Promise<void>): Promise
 function cpuUs(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before)
   return user + system
-}
-
-function residentMib(): number {
-  return Math.round(process.memoryUsage.rss() / 2 ** 20)
 }
 
 function median(numbers: readonly number[]): number {

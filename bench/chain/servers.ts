@@ -148,9 +148,12 @@ export function cpuMs(pid: number): number {
   return stats.reduce((sum, stat) => (members.has(stat.pid) ? sum + stat.ms : sum), 0)
 }
 
-/** Resident memory, MiB. */
-export function residentMib(pid: number): number {
-  const line = readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmRSS:\s+(\d+)/m)
+/**
+ * Resident memory, MiB: all of it, what belongs to the process alone, or pages of files, of the mapped store above all, which the kernel takes back when it
+ * needs them.
+ */
+export function residentMib(pid: number, kind: 'VmRSS' | 'RssAnon' | 'RssFile' = 'VmRSS'): number {
+  const line = readFileSync(`/proc/${pid}/status`, 'utf8').match(new RegExp(`^${kind}:\\s+(\\d+)`, 'm'))
   return Math.round(Number(line?.[1] ?? 0) / 1024)
 }
 

@@ -5,11 +5,11 @@ export const CODE_BYTES_MAX = 24_576
 /** EIP-3860. */
 export const INITCODE_BYTES_MAX = 49_152
 /** Memory for trie nodes of one store: 100,000 accounts take about 25 MB. */
-export const NODES_CACHED_BYTES_MAX = 64 * 1024 * 1024
+export const NODES_CACHED_BYTES_MAX = 48 * 1024 * 1024
 /** They stand in pieces of this size; a node is never larger. */
 export const NODE_CHUNK_BYTES = 256 * 1024
 /** Places in the index over them, 8 bytes each; a power of two. */
-export const NODES_CACHED_MAX = 2 ** 19
+export const NODES_CACHED_MAX = 2 ** 20
 /** Hashes of addresses and slots that are remembered, about 150 bytes each. */
 export const KEYS_HASHED_MAX = 100_000
 /** Contract codes kept in memory. */
@@ -35,3 +35,7 @@ export const RECOVERY_JOBS_WAITING_MAX = 64
 export const STALE_NODES_PER_RECORD = 900
 /** Such records that one commit works off: more than one, so that a shorter window is reached after a while. */
 export const PRUNED_RECORDS_PER_COMMIT = 8
+/** The oracle of `verifyWith` begins a new generation of its records after so many blocks. */
+export const ORACLE_GENERATION_BLOCKS = 1_024
+/** Its nodes that are copied into the new one, or records of the old one that are deleted, with each block. */
+export const ORACLE_NODES_PER_BLOCK = 512
