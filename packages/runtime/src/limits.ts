@@ -22,7 +22,7 @@ export const RETRY_AFTER_MS_MAX = 3_600_000
 
 export const REQUEST_ID_CHARS_MAX = 64
 
-/** During drain, a stream without a message for this long is told to reconnect elsewhere. */
+/** During drain, a stream without a message for this long is told to reconnect elsewhere; one that never ends after so long in any case. */
 export const DRAIN_STREAM_IDLE_MS = 250
 export const DRAIN_TIMEOUT_MS = 20_000
 

@@ -12,6 +12,7 @@ export const EchoServiceDefinition = {
     collect: { name: 'Collect', ...types, requestStream: true, responseStream: false },
     produce: { name: 'Produce', ...types, requestStream: false, responseStream: true },
     exchange: { name: 'Exchange', ...types, requestStream: true, responseStream: true },
+    watch: { name: 'WatchNotes', ...types, requestStream: false, responseStream: true },
   },
 } as const satisfies RpcService
 
@@ -23,6 +24,7 @@ export type EchoHandlers = {
   readonly collect?: (requests: AsyncIterable<Note>, context: CallContext) => Promise<Note>
   readonly produce?: (request: Note, context: CallContext) => AsyncIterable<Note>
   readonly exchange?: (requests: AsyncIterable<Note>, context: CallContext) => AsyncIterable<Note>
+  readonly watch?: (request: Note, context: CallContext) => AsyncIterable<Note>
 }
 
 /** Endpoints that echo unless a handler is given. */
@@ -36,6 +38,7 @@ export function echoEndpoints(
     collect: { method: methods.collect, allow, handle: handlers.collect ?? concatenate },
     produce: { method: methods.produce, allow, handle: handlers.produce ?? countUp },
     exchange: { method: methods.exchange, allow, handle: handlers.exchange ?? ((requests) => requests) },
+    watch: { method: methods.watch, allow, handle: handlers.watch ?? countUp },
   }
 }
 

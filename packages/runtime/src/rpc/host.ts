@@ -230,14 +230,17 @@ export function createHost(identity: { readonly target: string; readonly instanc
   }
 
   async function drain(timeoutMs: number): Promise<boolean> {
-    const endsMs = clock.monotonicMs() + timeoutMs
+    const startedMs = clock.monotonicMs()
+    const endsMs = startedMs + timeoutMs
     while (active.size > 0) {
       const nowMs = clock.monotonicMs()
       if (nowMs >= endsMs) break
       let nextMs = endsMs
       for (const call of active) {
         if (!call.served.method.requestStream && !call.served.method.responseStream) continue
-        const idleAtMs = call.lastMessageMs + DRAIN_STREAM_IDLE_MS
+        // One that follows the chain is never idle while blocks come, and never done.
+        const sinceMs = isEndless(call.served.method) ? Math.min(call.lastMessageMs, startedMs) : call.lastMessageMs
+        const idleAtMs = sinceMs + DRAIN_STREAM_IDLE_MS
         if (idleAtMs <= nowMs) call.link.abort(shuttingDown(identity.target))
         else nextMs = Math.min(nextMs, idleAtMs)
       }
@@ -278,6 +281,11 @@ export function createHost(identity: { readonly target: string; readonly instanc
     unary,
     stream,
   }
+}
+
+/** Subscriptions and connections, by the names that our protocols give them: their callers go on elsewhere from where they were. */
+function isEndless({ name }: RpcMethod): boolean {
+  return name.startsWith('Watch') || name === 'Connect'
 }
 
 async function onlyOne(requests: AsyncGenerator<unknown>, label: string): Promise<unknown> {

@@ -365,6 +365,23 @@ export function describeRpc(transport: string, connect: (hosts: readonly RpcHost
       expect(await drained).toBe(true)
     })
 
+    test('drain sends a subscription elsewhere though it never rests', async () => {
+      const { echo, host } = await start({
+        async *watch(_request, { signal }) {
+          for (; !signal.aborted; await pause(20)) yield answer('event')
+        },
+      })
+      const watch = echo.watch(frame('x'))[Symbol.asyncIterator]()
+      await watch.next()
+      host.refuse()
+      const drained = host.drain(5_000)
+      const read = async () => {
+        while (!(await watch.next()).done);
+      }
+      await expect(read()).rejects.toMatchObject({ reason: 'SHUTTING_DOWN' })
+      expect(await drained).toBe(true)
+    })
+
     test('what does not end by the deadline of drain is cut', async () => {
       const entered = Promise.withResolvers<void>()
       const { echo, host } = await start({
