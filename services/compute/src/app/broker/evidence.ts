@@ -75,16 +75,17 @@ export function createEvidenceDesk(options: EvidenceOptions, deps: EvidenceDeps)
   const materials = lastUsed<bigint, OpenMaterial>(options.materialsMax)
   const files = lastUsed<string, Uint8Array>(options.filesMax)
 
-  /** The file, or the links that do not hold. */
-  function assemble(
+  /** The file, or the links that do not hold. Answers go on between its steps, each of which takes milliseconds. */
+  async function assemble(
     { receipt, signature, salt }: Pick<StoredReceipt, 'receipt' | 'signature' | 'salt'>,
     { material, find }: OpenMaterial,
-  ): { readonly bytes: Uint8Array; readonly broken: readonly Link[] } {
+  ): Promise<{ readonly bytes: Uint8Array; readonly broken: readonly Link[] }> {
     const signed = { receipt, signature }
     // Not ours of today: the key may have changed since.
     const signer = recoverReceiptSigner(receipt, { domain, signature }) ?? `0x${'00'.repeat(20)}`
     const answer = { signed, salt: fromHex(salt, 32), signer } as const
     const bytes = encodeEvidence(buildEvidence(answer, { material, find, contracts }))
+    await clock.sleep(0)
     const validatorSetHash = hashOfSet(material.validators.trusted)
     const trust = trustOf({ chainId: options.chainId, validatorSetHash, contracts, epochLength: material.epochLength })
     const { links } = verifyBundle(bytes, trust, { multisignature: deps.multisignature })
@@ -117,10 +118,10 @@ export function createEvidenceDesk(options: EvidenceOptions, deps: EvidenceDeps)
     const open = { material, find: openBatch(blob) }
     const broken: (readonly Link[])[] = []
     for (const sample of samples) {
-      broken.push(assemble(sample, open).broken)
-      // Answers go on between two of them.
       await clock.sleep(0, signal)
+      broken.push((await assemble(sample, open)).broken)
     }
+    await clock.sleep(0, signal)
     for (const link of broken.flat()) metrics.brokenLinks.add(1, { link: link.name })
     const first = broken.find((links) => links.length > 0)?.[0]
     if (first !== undefined) {
@@ -211,7 +212,7 @@ export function createEvidenceDesk(options: EvidenceOptions, deps: EvidenceDeps)
       const found = stored.batch && (await materialOf(stored.batch.batchId))
       if (found === undefined)
         throw notReady({ kind: 'never', state: 'gone', message: 'the evidence of this answer is not kept any more' })
-      const { bytes, broken } = assemble(stored, found)
+      const { bytes, broken } = await assemble(stored, found)
       const [first] = broken
       if (first !== undefined) {
         for (const link of broken) metrics.brokenLinks.add(1, { link: link.name })
