@@ -5,6 +5,7 @@ import { type ChainExecutor, createExecutor } from '../create-executor.ts'
 import { SYSTEM_CONTRACTS } from '../engine/system-contracts.ts'
 import type { BlockEnvironment, ExecutedBlock } from '../executor.ts'
 import { address, at, CHAIN_ID, contract, ENVIRONMENT, signed } from '../test-chain.ts'
+import { ORACLE_TABLES, type OraclePruning } from './oracle-store.ts'
 import { createVerifiedExecutor } from './verified-executor.ts'
 
 const allocation = {
@@ -15,7 +16,10 @@ const allocation = {
 }
 
 /** A chain in `kv` on an executor that is verified, or not; `disturb` makes ours wrong. */
-async function openChain(kv: Kv, options: { verified: boolean; disturb?: (block: ExecutedBlock) => ExecutedBlock }) {
+async function openChain(
+  kv: Kv,
+  options: { verified: boolean; disturb?: (block: ExecutedBlock) => ExecutedBlock; pruning?: OraclePruning },
+) {
   const inner = createExecutor({ kv, chainId: CHAIN_ID })
   const { disturb = (block) => block } = options
   const wrong: ChainExecutor = {
@@ -30,6 +34,7 @@ async function openChain(kv: Kv, options: { verified: boolean; disturb?: (block:
   const wrapped = options.verified
     ? await createVerifiedExecutor(wrong, {
         kv,
+        ...(options.pruning && { pruning: options.pruning }),
         chainId: CHAIN_ID,
         blockHash: (height) => blocks[Number(height)]?.hash,
         onVerified: () => {
@@ -86,6 +91,43 @@ describe('verification with @ethereumjs/vm', () => {
       expect(chain.verified()).toBe(missing)
       if (round === 1) await chain.mine(3)
     }
+  })
+
+  test('its old states are forgotten, also across restarts in the middle, and what stays is enough', async () => {
+    const kv = memoryKv()
+    const pruning = { generationBlocks: 3, nodesPerBlock: 5 }
+    const records = (): number => ORACLE_TABLES.reduce((sum, table) => sum + [...kv.range(table)].length, 0)
+    let chain = await openChain(kv, { verified: true, pruning })
+    let most = 0
+    let nonce = 0
+    for (let start = 0; start < 12; start++) {
+      // Each start stops in another phase: 5, 6 and 7 blocks after the last.
+      for (let count = 0; count < 5 + (start % 3); count++) {
+        await chain.mine(nonce++)
+        most = Math.max(most, records())
+      }
+      const { blocks } = chain
+      chain = await openChain(kv, { verified: true, pruning })
+      chain.blocks.push(...blocks.slice(1))
+      const head = blocks.at(-1) as ExecutedBlock
+      expect(await chain.wrapped?.catchUp({ head, blockAt: (height) => blocks[Number(height)] })).toBe(0)
+    }
+    expect(nonce).toBe(72)
+    const archive = memoryKv()
+    const kept = await openChain(archive, { verified: true, pruning: { ...pruning, generationBlocks: 1_000 } })
+    for (let index = 0; index < nonce; index++) await kept.mine(index)
+    expect(most).toBeLessThan([...archive.range(ORACLE_TABLES[0])].length / 2)
+  })
+
+  test('init code that begins with 0xef00, which only the library refuses, stops nothing', async () => {
+    const chain = await openChain(memoryKv(), { verified: true })
+    const parent = chain.blocks[0] as ExecutedBlock
+    const environment: BlockEnvironment = { ...ENVIRONMENT, height: 1n, parentHash: parent.hash }
+    // CREATE of 0xef00 within init code.
+    const candidates = [await signed(0, { nonce: 0, data: '0x61ef005f526002601e5ff0', gas: 200_000n })]
+    const { block } = await chain.executor.build({ parent: parent.header, environment, candidates })
+    expect(block.receipts).toHaveLength(1)
+    expect(chain.verified()).toBe(1)
   })
 
   test.each<[string, RegExp, (block: ExecutedBlock) => ExecutedBlock]>([

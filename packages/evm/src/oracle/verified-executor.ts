@@ -6,11 +6,13 @@ import { environmentOf } from '../header-rules.ts'
 import { UNCOMMITTED_BLOCKS_MAX } from '../limits.ts'
 import { type BlockDifference, compareBlock } from './compare-block.ts'
 import { createOracle } from './oracle.ts'
-import { createOracleStore, type OracleAdditions } from './oracle-store.ts'
+import { createOracleStore, type OracleAdditions, type OraclePruning } from './oracle-store.ts'
 
 export type VerifiedExecutorOptions = {
-  /** Holds the oracle's own state in the table `oracle`. */
+  /** Holds the oracle's own state in tables of its own. */
   readonly kv: Kv
+  /** How its states are forgotten. */
+  readonly pruning?: OraclePruning
   readonly chainId: bigint
   /** Of a finalized block, for BLOCKHASH. */
   readonly blockHash: (height: bigint) => Hex | undefined
@@ -39,9 +41,9 @@ export type VerifiedExecutor = ChainExecutor & {
  */
 export async function createVerifiedExecutor(
   executor: ChainExecutor,
-  { kv, chainId, blockHash, onVerified }: VerifiedExecutorOptions,
+  { kv, chainId, blockHash, onVerified, pruning }: VerifiedExecutorOptions,
 ): Promise<VerifiedExecutor> {
-  const store = createOracleStore(kv)
+  const store = createOracleStore(kv, pruning)
   /** Of blocks that may not be stored yet. */
   const recent = new Map<bigint, Hex>()
   const oracle = await createOracle({ chainId, db: store.db, blockHash: (height) => recent.get(height) ?? blockHash(height) })
@@ -111,7 +113,7 @@ export async function createVerifiedExecutor(
       executor.commit(block)
       const additions = uncommitted.get(block.hash)
       uncommitted.delete(block.hash)
-      if (additions !== undefined) store.write(additions)
+      if (additions !== undefined) store.write(additions, block.header.stateRoot)
     },
     catchUp: async ({ head, blockAt, onProgress }) => {
       const missing: bigint[] = []
@@ -129,7 +131,7 @@ export async function createVerifiedExecutor(
             metadata: { table: 'block', key: String(height) },
           })
         }
-        store.write(await verify(parent, block))
+        store.write(await verify(parent, block), block.header.stateRoot)
         parent = block.header
         onProgress?.(height)
       }
