@@ -9,6 +9,7 @@ function timers() {
       running.add(work)
       return () => void running.delete(work)
     },
+    sleep: () => new Promise<void>((resolve) => setImmediate(resolve)),
     fire() {
       for (const work of [...running]) {
         running.delete(work)
@@ -29,7 +30,10 @@ function start(count: number, lanes: number) {
     ends[member] = await pace()
     begun.push(member)
   })
-  const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
+  /** Time for lanes to begin one after the other. */
+  const settle = async () => {
+    for (let turn = 0; turn < 8; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+  }
   return { clock, begun, ends, all, settle }
 }
 
