@@ -37,10 +37,15 @@ export function guardedKv(kv: Kv, fatal: (error: unknown) => void): Kv {
     },
     range: function* (table, range) {
       const iterator = guarded(table, () => kv.range(table, range)[Symbol.iterator]())
-      for (;;) {
-        const next = guarded(table, () => iterator.next())
-        if (next.done === true) return
-        yield next.value
+      try {
+        for (;;) {
+          const next = guarded(table, () => iterator.next())
+          if (next.done === true) return
+          yield next.value
+        }
+      } finally {
+        // Who leaves early must let go of the store's view, or lmdb never uses a page again that was freed since.
+        iterator.return?.()
       }
     },
   }
