@@ -70,7 +70,7 @@ export function createAcceptor(
       const sha256 = await traced(deps.traces, 'keep bytes', () =>
         store(upload, { put: writer.piece, space: deps.bytes.space }, deps.hasher()),
       )
-      record = {
+      const made: BlobRecord = {
         id: upload.id,
         owner: rules.instance,
         sizeBytes: upload.sizeBytes,
@@ -81,10 +81,11 @@ export function createAcceptor(
         acceptedAtMs: deps.clock.nowMs(),
         partLengths: partLengths(upload.sizeBytes, rules.bundleBytesMax),
       }
-      const present = await traced(deps.traces, 'insert blob', () => insert(record))
+      record = made
+      const present = await traced(deps.traces, 'insert blob', () => insert(made))
       if (present === undefined) {
-        deps.onAccepted(record)
-        return asView(record)
+        deps.onAccepted(made)
+        return asView(made)
       }
       await writer.discard()
       if (!equalBytes(present.sha256, sha256)) throw otherBytes(present)
