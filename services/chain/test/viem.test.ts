@@ -156,7 +156,13 @@ describe('viem', () => {
   test('watchers see every block, event and pending transaction, over polling and over WebSocket', async () => {
     const { wallet } = clients()
     const address = await deployGreeter()
-    for (const [name, transport] of Object.entries({ polling: http(server.url), webSocket: socket() })) {
+    for (const { name, transport, listeners } of [
+      // Blocks are polled without a filter.
+      { name: 'polling', transport: http(server.url), listeners: 2 },
+      { name: 'webSocket', transport: socket(), listeners: 3 },
+    ]) {
+      // Those of the turn before are taken away by requests of their own, as new ones are made.
+      await until(() => watching(server) === 0)
       const reader = createPublicClient({ chain: foundry, transport, pollingInterval: 20, cacheTime: 0 })
       const seen: string[] = []
       const stops = [
@@ -171,8 +177,7 @@ describe('viem', () => {
           onLogs: (logs) => void seen.push(...logs.map(({ args }) => `event ${args.greeting}`)),
         }),
       ]
-      // Filters and subscriptions are made by requests of their own: let them reach the server first.
-      await until(() => watching(server) >= 1)
+      await until(() => watching(server) === listeners)
       const hash = await wallet.writeContract({
         address,
         abi: greeterAbi,
