@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { fromHex, type Hex, isHex, ZerogError } from '@zerog/primitives'
 import type { MemberRegistration } from '@zerog/sdk/da-operator'
 import type { Command } from 'commander'
 import type { Act } from '../action.ts'
 import { readingClient } from './client.ts'
-import { readInput } from './files.ts'
+import { readInput, writeSecret } from './files.ts'
 import { parseAddress, parseInteger } from './values.ts'
 
 const HANDSHAKE_MS = 10_000
@@ -21,7 +21,7 @@ export function addDoorCommands(node: Command, act: Act): void {
       act(async (_context, file: string) => {
         const { memberPublicKey, newMemberKey } = await import('@zerog/sdk/da-operator')
         const path = resolve(file)
-        const created = await writeNew(path, `${Buffer.from(newMemberKey(randomBytes(48))).toString('hex')}\n`)
+        const created = await writeSecret(path, `${Buffer.from(newMemberKey(randomBytes(48))).toString('hex')}\n`)
         return { data: { file: path, created, publicKey: memberPublicKey(await readBlsKey(path)) } }
       }),
     )
@@ -107,16 +107,4 @@ export async function readRegistration(path: string): Promise<MemberRegistration
   }
   const document = value as { readonly data?: unknown } | null
   return parseRegistration(typeof document === 'object' && document?.data !== undefined ? document.data : value)
-}
-
-/** False when something is there already: a key is never written over. */
-async function writeNew(path: string, text: string): Promise<boolean> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  try {
-    await writeFile(path, text, { flag: 'wx', mode: 0o600 })
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  }
 }

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { runCli } from '../run-cli.ts'
-import { readInput, requireWritable, writeOutput } from './files.ts'
+import { readInput, requireWritable, writeOutput, writeSecret } from './files.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -32,6 +32,13 @@ describe('files of commands', () => {
     await requireWritable(join(folder, 'later'))
     await expect(readFile(join(folder, 'later'))).rejects.toMatchObject({ code: 'ENOENT' })
     await expect(readInput(join(folder, 'later'))).rejects.toMatchObject({ reason: 'NOT_FOUND' })
+  })
+
+  test('a secret is written once, for its owner alone', async () => {
+    const path = join(folder, 'keys', 'a.key')
+    expect([await writeSecret(path, 'first'), await writeSecret(path, 'second')]).toEqual([true, false])
+    expect(await readFile(path, 'utf8')).toBe('first')
+    expect([(await stat(path)).mode & 0o777, (await stat(join(folder, 'keys'))).mode & 0o777]).toEqual([0o600, 0o700])
   })
 
   // No network is there: an answer would be asked for and paid before, if the file came last.

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, readFile, stat, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ZerogError } from '@zerog/primitives'
 
@@ -25,6 +25,18 @@ export async function writeOutput(path: string, bytes: Uint8Array): Promise<void
   await writeFile(path, bytes).catch((cause: NodeJS.ErrnoException) => {
     throw cannotWrite(path, cause.code ?? cause.message, cause)
   })
+}
+
+/** For its owner's eyes only, folder included. False when something is there already: a key is never written over. */
+export async function writeSecret(path: string, text: string): Promise<boolean> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  try {
+    await writeFile(path, text, { flag: 'wx', mode: 0o600 })
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
 }
 
 function cannotWrite(path: string, why: string, cause?: unknown): ZerogError {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { type Hex, ZerogError } from '@zerog/primitives'
 import type { Command } from 'commander'
 import type { Act } from '../action.ts'
+import { writeSecret } from './files.ts'
 
 export function addValidatorKey(chain: Command, act: Act): void {
   chain
@@ -19,7 +20,7 @@ export function addValidatorKey(chain: Command, act: Act): void {
         const { newValidatorKey, validatorPublicKey } = await import('@zerog/chain')
         const path = resolve(file)
         const made = newValidatorKey(randomBytes(32))
-        const created = await writeNew(path, `${made}\n`)
+        const created = await writeSecret(path, `${made}\n`)
         const secretKey = created ? made : (await readFile(path, 'utf8')).trim()
         try {
           return { data: { file: path, created, publicKey: validatorPublicKey(secretKey as Hex) } }
@@ -29,16 +30,4 @@ export function addValidatorKey(chain: Command, act: Act): void {
         }
       }),
     )
-}
-
-/** False when something is there already: a key is never written over. */
-async function writeNew(path: string, text: string): Promise<boolean> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  try {
-    await writeFile(path, text, { flag: 'wx', mode: 0o600 })
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  }
 }
